@@ -1,0 +1,1 @@
+//! Graph to plan: schedule, kernels, the bill of correlations.

@@ -1,0 +1,1 @@
+//! The front half as one call.

@@ -1,0 +1,1 @@
+//! The dataflow graph: arena, verify, print, parse, reference evaluation.

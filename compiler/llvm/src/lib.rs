@@ -1,0 +1,1 @@
+//! Kernel description to native code, compiled on this machine and cached privately.

@@ -1,0 +1,1 @@
+//! Explain: what a plan does, costs, leaks and errs.

@@ -1,0 +1,1 @@
+//! Source text to tree: tokens, grammar, spans, diagnostics, formatter.

@@ -1,0 +1,1 @@
+//! The types of correlated randomness, single-use by type.

@@ -1,0 +1,1 @@
+//! Runs a plan: two parties over channels, or both in one process.

@@ -1,0 +1,1 @@
+//! The kernel interface and its portable implementation.

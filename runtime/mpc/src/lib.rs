@@ -1,0 +1,1 @@
+//! Online protocols, one file each, both parties in one body.

@@ -1,0 +1,1 @@
+//! Channels between parties: memory and tcp; frames, limits, counters.

@@ -1,0 +1,1 @@
+//! The plan: steps, their exact price and leak, the file two parties share.

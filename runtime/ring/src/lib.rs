@@ -1,0 +1,1 @@
+//! Tensors over `Z_2^k`, fixed point, bit packing, the PRG, bit planes.
