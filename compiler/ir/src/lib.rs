@@ -1,1 +1,8 @@
 //! The dataflow graph: arena, verify, print, parse, reference evaluation.
+//!
+//! A node computes one value from earlier nodes; edges only point backwards. What a node means is a
+//! [`ptc_plan::operator::Operator`]; who may see its value is its [`Visibility`]. Passes annotate bounds and rings.
+
+pub mod graph;
+
+pub use graph::Graph;

@@ -1,1 +1,14 @@
-//! The plan: steps, their exact price and leak, the file two parties share.
+//! The plan: what two parties execute together, its exact price and what it leaks.
+//!
+//! This room knows no cryptography and no compiler. It holds the two operator tables of the project: [`operator`] (the
+//! mathematical meaning of a graph node, evaluated in floating point) and [`step`] (a protocol step, with its price in
+//! [`price`]); the plan file ([`file`]) that both parties hold byte for byte; and kernels described as data ([`kernel`]).
+
+pub mod file;
+pub mod float;
+pub mod kernel;
+pub mod operator;
+pub mod price;
+pub mod step;
+
+pub use file::Plan;

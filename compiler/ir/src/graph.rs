@@ -1,0 +1,174 @@
+//! Nodes in an arena, edges only backwards.
+
+use ptc_plan::file::{InputKind, Origin};
+use ptc_plan::float::FloatTensor;
+use ptc_plan::operator::Operator;
+use ptc_plan::step::{Fixed, Party};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Visibility {
+    Public,
+    Client,
+    Server,
+    Secret,
+}
+
+impl Visibility {
+    /// Who sees a value computed locally from two values: public yields, different owners make a secret.
+    pub fn join(self, other: Visibility) -> Visibility {
+        match (self, other) {
+            (Visibility::Public, v) | (v, Visibility::Public) => v,
+            (a, b) if a == b => a,
+            _ => Visibility::Secret,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// An argument of the entry.
+    Input { name: String, kind: InputKind, limit: f32 },
+    /// A checkpoint tensor.
+    Parameter { path: String },
+    Constant(FloatTensor),
+    Apply(Operator),
+    /// The value becomes known to `to`: a declared result or an author's `reveal`.
+    Reveal { to: Party, reason: String },
+}
+
+/// How a bound is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// From operators and other bounds alone.
+    Proved,
+    /// From samples, with a margin.
+    Calibrated,
+    /// From the defaults for uncalibrated models.
+    Assumed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    pub low: f64,
+    pub high: f64,
+    pub grade: Grade,
+}
+
+impl Bound {
+    pub fn max_abs(&self) -> f64 {
+        self.low.abs().max(self.high.abs())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub op: Op,
+    pub inputs: Vec<NodeId>,
+    pub shape: Vec<usize>,
+    pub visibility: Visibility,
+    /// A stable path, e.g. `blocks.0.attend.scores`; unique in the graph after `canonical`.
+    pub name: String,
+    /// Index into the graph's origins.
+    pub origin: u32,
+    /// `#[tolerance]` in force here.
+    pub tolerance: Option<f64>,
+    pub bound: Option<Bound>,
+    /// Ring and scale; present on secret reals after `widths`.
+    pub fixed: Option<Fixed>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphOutput {
+    pub name: String,
+    pub to: Party,
+    /// A `Reveal` node, or a value that its party computes in the clear.
+    pub node: NodeId,
+}
+
+/// One entry of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Graph {
+    pub model: String,
+    pub entry: String,
+    pub dims: Vec<(String, u64)>,
+    pub nodes: Vec<Node>,
+    pub outputs: Vec<GraphOutput>,
+    pub origins: Vec<Origin>,
+    pub notes: Vec<ptc_plan::file::Note>,
+}
+
+impl Graph {
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+
+    pub fn push(&mut self, node: Node) -> NodeId {
+        debug_assert!(node.inputs.iter().all(|i| (i.0 as usize) < self.nodes.len()));
+        self.nodes.push(node);
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// Appends `op` on `inputs` with shape by the operator's rule, visibility by joining, and name, origin and tolerance
+    /// of `like`. `part` is appended to the name.
+    pub fn derive(&mut self, op: Operator, inputs: &[NodeId], like: NodeId, part: &str) -> NodeId {
+        let shapes: Vec<&[usize]> = inputs.iter().map(|&i| self.node(i).shape.as_slice()).collect();
+        let shape = op.shape(&shapes).expect("a pass builds nodes whose shapes fit");
+        let visibility =
+            inputs.iter().map(|&i| self.node(i).visibility).fold(Visibility::Public, Visibility::join);
+        let source = self.node(like);
+        let name = if part.is_empty() { source.name.clone() } else { format!("{}.{part}", source.name) };
+        let (origin, tolerance) = (source.origin, source.tolerance);
+        self.push(Node {
+            op: Op::Apply(op),
+            inputs: inputs.to_vec(),
+            shape,
+            visibility,
+            name,
+            origin,
+            tolerance,
+            bound: None,
+            fixed: None,
+        })
+    }
+
+    /// A public constant, named after `like`.
+    pub fn constant(&mut self, value: FloatTensor, like: NodeId, part: &str) -> NodeId {
+        let source = self.node(like);
+        let node = Node {
+            shape: value.shape.clone(),
+            op: Op::Constant(value),
+            inputs: vec![],
+            visibility: Visibility::Public,
+            name: format!("{}.{part}", source.name),
+            origin: source.origin,
+            tolerance: None,
+            bound: None,
+            fixed: None,
+        };
+        self.push(node)
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
+    /// For each node, the nodes that read it.
+    pub fn users(&self) -> Vec<Vec<NodeId>> {
+        let mut users = vec![vec![]; self.nodes.len()];
+        for id in self.ids() {
+            for input in &self.node(id).inputs {
+                if users[input.0 as usize].last() != Some(&id) {
+                    users[input.0 as usize].push(id);
+                }
+            }
+        }
+        users
+    }
+}

@@ -1,0 +1,167 @@
+//! The steps of a plan: one protocol each, with what it leaks. Prices are in [`crate::price`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::operator::Operator;
+
+/// Party 0 holds the weights, party 1 the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Party {
+    Server,
+    Client,
+}
+
+impl Party {
+    pub fn index(self) -> usize {
+        match self {
+            Party::Server => 0,
+            Party::Client => 1,
+        }
+    }
+
+    pub fn other(self) -> Party {
+        match self {
+            Party::Server => Party::Client,
+            Party::Client => Party::Server,
+        }
+    }
+}
+
+/// Who computes or knows a clear value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Owner {
+    Server,
+    Client,
+    Both,
+}
+
+impl Owner {
+    pub fn knows(self, party: Party) -> bool {
+        match self {
+            Owner::Both => true,
+            Owner::Server => party == Party::Server,
+            Owner::Client => party == Party::Client,
+        }
+    }
+}
+
+/// A ring `Z_2^bits` and how many of its bits lie behind the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fixed {
+    pub bits: u32,
+    pub frac: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Form {
+    /// A float tensor that `Owner` knows; the other party holds nothing.
+    Clear(Owner),
+    /// The same, encoded in a ring: weights ready for a product.
+    Encoded(Owner, Fixed),
+    /// Additive shares modulo `2^bits`.
+    Share(Fixed),
+    /// Exclusive-or shares of one bit an element.
+    Bits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ValueId(pub u32);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Value {
+    /// Where it comes from in the model, e.g. `blocks.0.attend.scores`.
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub form: Form,
+}
+
+impl Value {
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub op: StepOp,
+    pub inputs: Vec<ValueId>,
+    pub outputs: Vec<ValueId>,
+    /// The round in which the step starts; a step of `n` rounds has its result before round `round + n`.
+    pub round: u32,
+    /// Index into the plan's origins: the source line that asked for it.
+    pub origin: u32,
+}
+
+/// What a step does. `x`, `y` are the inputs in order; rings and shapes are those of the values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StepOp {
+    /// The owner computes in floating point. Inputs that `Both` know mix with the owner's.
+    Clear(Operator),
+    /// Clear to encoded, at the owner.
+    Encode,
+    /// Clear to shares: the owner's share is the encoding, the other's is zero.
+    Share,
+    /// A fused elementwise kernel (index into the plan's kernels) on shares.
+    Local { kernel: u32 },
+    /// `Reshape`, `Permute`, `Slice`, `Concat` or `Broadcast` on shares, encoded values or bits.
+    Layout(Operator),
+    /// Sum over an axis, which stays with size 1. Shares.
+    SumAxis { axis: usize },
+    /// `x · w` with an encoded `w` that both know; `x[.., n, m]`, `w[m, l]`.
+    PublicMatMul,
+    /// `x · w` where `owner` knows the encoded `w[m, l]`; `x[.., n, m]`.
+    StaticMatMul { owner: Party },
+    /// `x · w` elementwise, `w` known to `owner` and of the same shape as `x` or broadcast along `x`'s leading sizes.
+    StaticMul { owner: Party },
+    /// `x[b.., n, m] · y[b.., m, l]`, or with `transpose_b` `y[b.., l, m]`. Both shared, equal batch sizes.
+    MatMul { transpose_b: bool },
+    /// Elementwise product of shares; `y` has the shape of `x`, or one element for each row of `x`'s last axis.
+    Mul,
+    Square,
+    /// From the input's fixed point to the output's: shift right by `input.frac - output.frac`, ring grown to the
+    /// output's. Needs `|x| < 2^(bits - 2)`. Right to one unit.
+    Rescale,
+    /// The bit `x < threshold`, threshold in `x`'s fixed point. Needs `|x - threshold| < 2^(bits - 1)`.
+    Compare { threshold: i64 },
+    /// Bits, local.
+    Xor,
+    /// Bits, local.
+    Not,
+    /// Bits.
+    And,
+    /// A bit becomes a share of 0 or 1 (scaled to the output's fraction bits).
+    BitToShare,
+    /// `bit · x`: inputs `(bit, x)`; output in `x`'s ring.
+    Gate,
+    /// Look-up of a public table at the private index `(x >> shift) mod 2^index_bits`; one output for each row of
+    /// `values`, in the output's ring. `values[j]` has `2^index_bits` entries, already in fixed point.
+    Table { index_bits: u32, shift: u32, values: Vec<Vec<u64>> },
+    /// `2^x`. See [`Exp2`].
+    Exp2(Exp2),
+    /// Largest along the last axis (kept with size 1) by a tournament of compare and gate.
+    Max,
+    /// The value is opened to `to` and to nobody else; the result is clear.
+    Reveal { to: Party },
+}
+
+/// `2^x` for `-2^range_bits <= x <= 1`, shared in a ring of `range_bits + 1 + frac` bits or more (its high bits are
+/// dropped). With `x = base·i + r` split at each party, `2^r` is a product of two private factors and `2^(base·i)` a
+/// look-up on `index_bits` bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exp2 {
+    /// Bits of the whole part that is looked up: the table has `2^index_bits` entries.
+    pub index_bits: u32,
+    /// The table's step is `2^step_bits` octaves; `index_bits + step_bits` covers the range and its sign.
+    pub step_bits: u32,
+    /// Fraction bits of each private factor `2^r`, `r` in `[0, 2^step_bits)`.
+    pub factor_frac: u32,
+    /// Fraction bits of the table's entries.
+    pub table_frac: u32,
+    /// Ring in which factor and table entry are multiplied. The result has `factor_frac + table_frac` fraction bits
+    /// and leaves in this ring.
+    pub ring: u32,
+}
