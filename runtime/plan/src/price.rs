@@ -68,6 +68,16 @@ pub fn compare_rounds(count: usize, bits: u32) -> Vec<Round> {
     rounds
 }
 
+/// The other party opens its masked share of `x`. The server's factor is masked once, offline; a factor of the client
+/// belongs to the query, so it is opened here, masked, in the same round.
+fn static_round(owner: Party, x: usize, w: usize, bits: u32) -> Round {
+    let mut round = Round::one(owner.other(), packed(x, bits));
+    if owner == Party::Client {
+        round.sent[Party::Client.index()] = packed(w, bits);
+    }
+    round
+}
+
 /// Opens of `bit · x`: a masked bit and a masked element.
 pub fn gate_round(count: usize, bits: u32) -> Round {
     Round::both(plane_bytes(count, 1) + packed(count, bits))
@@ -93,8 +103,8 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         | StepOp::PublicMatMul
         | StepOp::Xor
         | StepOp::Not => vec![],
-        StepOp::StaticMatMul { owner } => vec![Round::one(owner.other(), packed(input(0).len(), ring(output(0))))],
-        StepOp::StaticMul { owner } => vec![Round::one(owner.other(), packed(output(0).len(), ring(output(0))))],
+        StepOp::StaticMatMul { owner } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
+        StepOp::StaticMul { owner } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
         StepOp::MatMul { .. } | StepOp::Mul => {
             let bits = ring(output(0));
             vec![Round::both(packed(input(0).len(), bits) + packed(input(1).len(), bits))]
