@@ -72,7 +72,9 @@ pub enum Operator {
     /// `bit ? a : b`: inputs `(bit, a, b)`.
     Select,
 
-    // What `approximate` expands functions into; each is one protocol step.
+    // What `approximate` and `truncate` expand functions into; each is one protocol step.
+    /// The same number in another fixed point.
+    Rescale,
     /// The bit `x < threshold`.
     Compare { threshold: f64 },
     /// Exclusive or of bits.
@@ -138,6 +140,7 @@ impl Operator {
             And => "and",
             Or => "or",
             Select => "select",
+            Rescale => "rescale",
             Compare { .. } => "compare",
             Xor => "xor",
             Gate => "gate",
