@@ -56,6 +56,8 @@ pub enum Operator {
     // Functions of the last axis.
     /// Inputs `(x)` or `(x, keep)`; where the broadcast bit `keep` is 0 the weight is 0.
     Softmax,
+    /// As `Softmax`, of powers of two instead of powers of e.
+    Softmax2,
     /// `(x - mean) / sqrt(variance + eps)`.
     Normalize { eps: f64 },
     /// `x / sqrt(mean(x²) + eps)`.
@@ -132,6 +134,7 @@ impl Operator {
             Rsqrt => "rsqrt",
             Reciprocal => "reciprocal",
             Softmax => "softmax",
+            Softmax2 => "softmax2",
             Normalize { .. } => "normalize",
             RmsNormalize { .. } => "rms_normalize",
             L2Normalize { .. } => "l2_normalize",
