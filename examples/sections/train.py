@@ -11,8 +11,9 @@ and nothing else; run `apt-get update` first where the lists are absent). Nothin
 takes `Section`, the one-line `Description` and `Source`. Packages of one source always fall in the same split, so
 no held-out description has a sibling in training.
 
-It writes tokenizer.json, labels.json, model.safetensors and held_out.jsonl. The seed is fixed; the same package lists
-and the same library versions on the same number of threads give the same files. It takes a few minutes on two cores.
+It writes labels.json, model.safetensors, held_out.jsonl, and tokenizer.json unless the folder has one: the trainer
+of the tokenizers package breaks ties at random, all else follows from the seed. So the same tokenizer, package
+lists and library versions give the same model. It takes one to two minutes on two cores.
 """
 
 import hashlib
@@ -234,7 +235,10 @@ def main():
     for sample in descriptions():
         splits[split_of(sample[2])].append(sample)
     splits["train"] = balanced(splits["train"])
-    tokenizer = train_tokenizer([text for text, _, _ in splits["train"]])
+    tokenizer_file = folder / "tokenizer.json"
+    if not tokenizer_file.exists():
+        train_tokenizer([text for text, _, _ in splits["train"]]).save(str(tokenizer_file))
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
     data = {
         name: (*padded(tokenizer, [s[0] for s in part]), torch.tensor([SECTIONS.index(s[1]) for s in part]))
         for name, part in splits.items()
@@ -244,7 +248,6 @@ def main():
     train(model, *data["train"], report)
     print({name: len(part) for name, part in splits.items()}, f"test accuracy {accuracy(model, *data['test']):.4f}")
 
-    tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "labels.json").write_text(json.dumps(SECTIONS) + "\n")
     save_file({name: weight.detach().contiguous() for name, weight in model.state_dict().items()}, folder / "model.safetensors")
     lines = list(hold_out(model, tokenizer, splits["test"]))
