@@ -1,1 +1,13 @@
-//! Tensors over `Z_2^k`, fixed point, bit packing, the PRG, bit planes.
+//! Tensors over `Z_2^k`, fixed point, bit packing, bit planes and the generator behind every mask.
+//!
+//! Ring data are `u64` words that hold values modulo `2^bits`, reduced: the high bits are zero. Bits are packed 64 to a
+//! word, element 0 lowest, unused high bits of the last word zero. This room knows no protocol and no channel.
+
+pub mod fixed;
+pub mod pack;
+pub mod planes;
+pub mod prg;
+pub mod tensor;
+
+pub use prg::{Prg, Seed};
+pub use tensor::{BitShare, Share};
