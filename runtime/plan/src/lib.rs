@@ -2,8 +2,9 @@
 //!
 //! This room knows no cryptography and no compiler. It holds the two operator tables of the project: [`operator`] (the
 //! mathematical meaning of a graph node, evaluated in floating point) and [`step`] (a protocol step, with its price in
-//! [`price`]); the plan file ([`file`]) that both parties hold byte for byte; and kernels described as data ([`kernel`]).
+//! [`price`] and the correlations it consumes in [`bill`]); the plan file ([`file`]) that both parties hold byte for byte; and kernels described as data ([`kernel`]).
 
+pub mod bill;
 pub mod file;
 pub mod float;
 pub mod kernel;

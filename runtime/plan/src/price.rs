@@ -3,6 +3,7 @@
 //! Every protocol test holds the channel's counters against these formulas. Wire forms: a tensor of `n` ring elements is
 //! `ceil(n · bits / 8)` bytes; bits travel as planes of `ceil(n / 64)` words of 8 bytes.
 
+use crate::bill::{fixed, rescale_growth};
 use crate::file::Plan;
 use crate::step::{Form, Party, Step, StepOp, Value};
 
@@ -110,6 +111,8 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
             vec![Round::both(packed(input(0).len(), bits) + packed(input(1).len(), bits))]
         }
         StepOp::Square => vec![Round::both(packed(input(0).len(), ring(output(0))))],
+        // Local when the ring shrinks by the shift or more: no wrap bit reaches it.
+        StepOp::Rescale if rescale_growth(fixed(input(0)), fixed(output(0))) == 0 => vec![],
         StepOp::Rescale => vec![Round::both(plane_bytes(input(0).len(), 1))],
         StepOp::Compare { .. } => compare_rounds(input(0).len(), ring(input(0))),
         StepOp::And => vec![Round::both(plane_bytes(input(0).len(), 2))],
@@ -139,7 +142,7 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
     }
 }
 
-fn ring(value: &Value) -> u32 {
+pub(crate) fn ring(value: &Value) -> u32 {
     match value.form {
         Form::Share(fixed) | Form::Encoded(_, fixed) => fixed.bits,
         Form::Bits => 1,
