@@ -17,6 +17,18 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// What only `party` sees.
+    pub fn of(party: Party) -> Visibility {
+        match party {
+            Party::Server => Visibility::Server,
+            Party::Client => Visibility::Client,
+        }
+    }
+
+    pub fn seen_by(self, party: Party) -> bool {
+        self == Visibility::Public || self == Visibility::of(party)
+    }
+
     /// Who sees a value computed locally from two values: public yields, different owners make a secret.
     pub fn join(self, other: Visibility) -> Visibility {
         match (self, other) {
@@ -78,6 +90,20 @@ pub struct Node {
     pub bound: Option<Bound>,
     /// Ring and scale; present on secret reals after `widths`.
     pub fixed: Option<Fixed>,
+}
+
+impl Node {
+    /// Bits that hold every value within the bound, with its sign, after adding up to `beyond`.
+    pub fn signed_bits(&self, beyond: f64) -> u32 {
+        let most = self.bound.map_or(0.0, |bound| bound.max_abs());
+        signed_bits(most + beyond, self.fixed.map_or(0, |fixed| fixed.frac))
+    }
+}
+
+/// Bits that hold `|x| <= most` with its sign at `frac` fraction bits.
+pub fn signed_bits(most: f64, frac: u32) -> u32 {
+    let scaled = most * (frac as f64).exp2() + 1.0;
+    (scaled.log2().ceil().max(0.0) as u32).saturating_add(1)
 }
 
 #[derive(Clone, Debug, PartialEq)]
