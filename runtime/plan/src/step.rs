@@ -165,3 +165,35 @@ pub struct Exp2 {
     /// and leaves in this ring.
     pub ring: u32,
 }
+
+impl Exp2 {
+    /// Fraction bits of a private factor: the relative precision of the result.
+    const FACTOR_FRAC: u32 = 13;
+
+    /// The cheapest form for `-2^range_bits <= x <= 1`; `ring` is the least one.
+    pub fn for_range(range_bits: u32) -> Exp2 {
+        // Longer steps make a smaller table of wider entries.
+        let step_bits = if range_bits > 6 { 3 } else { 2 };
+        let step = 1u32 << step_bits;
+        // Entries that the table cannot hold contribute less than a unit of the factor.
+        let table_frac = (Self::FACTOR_FRAC + step).next_multiple_of(step);
+        // The steps cover the range, and the carries of both parties' parts.
+        let steps = (1u64 << range_bits.saturating_sub(step_bits)) + 3;
+        Exp2 {
+            index_bits: steps.next_power_of_two().ilog2(),
+            step_bits,
+            factor_frac: Self::FACTOR_FRAC,
+            table_frac,
+            ring: Self::FACTOR_FRAC + table_frac + 3,
+        }
+    }
+
+    pub fn result_frac(&self) -> u32 {
+        self.factor_frac + self.table_frac
+    }
+
+    /// Bits of `x` that are read, given its fraction bits.
+    pub fn input_bits(&self, frac: u32) -> u32 {
+        self.index_bits + self.step_bits + frac
+    }
+}

@@ -1,0 +1,57 @@
+//! What the user decides for the passes: precision, tolerance, what calibration measured.
+
+use std::collections::BTreeMap;
+
+/// Ranges of named values, seen on samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration {
+    /// Factor by which a bound exceeds what the samples showed.
+    pub margin: f64,
+    /// Smallest and largest value seen.
+    pub seen: BTreeMap<String, (f64, f64)>,
+}
+
+impl Calibration {
+    /// The bound for `name` with the margin applied: ends move away from zero by `margin`; a positive lower end is a
+    /// scale (a variance, a sum of weights) and moves towards zero by its square.
+    pub fn bound(&self, name: &str) -> Option<(f64, f64)> {
+        let &(low, high) = self.seen.get(name)?;
+        let spread = |end: f64| end * self.margin;
+        let low = if low > 0.0 { low / (self.margin * self.margin) } else { spread(low) };
+        Some((low, if high < 0.0 { high / self.margin } else { spread(high) }))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    pub calibration: Calibration,
+    /// Largest error that the approximation of one function may add, where the source declares none.
+    pub tolerance: f64,
+    /// Fraction bits of activations between operators.
+    pub activation_frac: u32,
+    /// Fraction bits of weights.
+    pub weight_frac: u32,
+    /// Largest absolute value assumed of a weight that no calibration has seen; a larger one is refused at load.
+    pub weight_limit: f64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            calibration: Calibration { margin: 2.0, seen: BTreeMap::new() },
+            tolerance: 1e-2,
+            activation_frac: 12,
+            weight_frac: 12,
+            weight_limit: 4.0,
+        }
+    }
+}
+
+/// A graph that a pass cannot serve: where in the source, why, and what would mend it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PassError {
+    /// Index into the graph's origins.
+    pub origin: u32,
+    pub message: String,
+    pub hint: String,
+}
