@@ -1,0 +1,653 @@
+//! One step for each node, in the order of the graph.
+
+use std::collections::HashMap;
+
+use ptc_ir::Graph;
+use ptc_ir::graph::{Node, NodeId, Op, Visibility};
+use ptc_plan::file::{Constant, Input, Output, Parameter, Plan, Trust};
+use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel, Word};
+use ptc_plan::operator::Operator;
+use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+
+use crate::fuse;
+use crate::{CodegenError, Generated};
+
+pub fn emit(graph: &Graph, trust: Trust) -> Result<Generated, Vec<CodegenError>> {
+    let live = live(graph);
+    let mut users = vec![vec![]; graph.nodes.len()];
+    for id in graph.ids().filter(|id| live[id.0 as usize]) {
+        for input in &graph.node(id).inputs {
+            users[input.0 as usize].push(id);
+        }
+    }
+    let plan = Plan {
+        model: graph.model.clone(),
+        entry: graph.entry.clone(),
+        dims: graph.dims.clone(),
+        trust,
+        values: vec![],
+        parameters: vec![],
+        inputs: vec![],
+        constants: vec![],
+        kernels: vec![],
+        steps: vec![],
+        outputs: vec![],
+        origins: graph.origins.clone(),
+        notes: graph.notes.clone(),
+    };
+    let mut emitter = Emitter {
+        graph,
+        users,
+        plan,
+        values: vec![None; graph.nodes.len()],
+        operands: vec![1; graph.nodes.len()],
+        tables: HashMap::new(),
+        kernels: HashMap::new(),
+        narrowed: HashMap::new(),
+        encoded: HashMap::new(),
+        origin: 0,
+    };
+    let mut errors = vec![];
+    for id in graph.ids().filter(|id| live[id.0 as usize]) {
+        if let Err(error) = emitter.node(id) {
+            errors.push(error);
+            break;
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    emitter.outputs();
+    let nodes = graph.ids().filter_map(|id| emitter.values[id.0 as usize].map(|value| (id, value))).collect();
+    Ok(Generated { plan: emitter.plan, nodes })
+}
+
+/// What the outputs need; and every input, so that a caller may always give it.
+fn live(graph: &Graph) -> Vec<bool> {
+    let mut live: Vec<bool> = graph.nodes.iter().map(|n| matches!(n.op, Op::Input { .. })).collect();
+    for output in &graph.outputs {
+        live[output.node.0 as usize] = true;
+    }
+    for id in (0..graph.nodes.len()).rev() {
+        if live[id] {
+            for input in &graph.nodes[id].inputs {
+                live[input.0 as usize] = true;
+            }
+        }
+    }
+    live
+}
+
+struct Emitter<'a> {
+    graph: &'a Graph,
+    /// Live users, once for each use.
+    users: Vec<Vec<NodeId>>,
+    plan: Plan,
+    values: Vec<Option<ValueId>>,
+    /// Operands of a local node's kernel, those of nodes within it included.
+    operands: Vec<usize>,
+    /// A table look-up has several outputs; slices of it name one.
+    tables: HashMap<NodeId, Vec<ValueId>>,
+    kernels: HashMap<Kernel, u32>,
+    narrowed: HashMap<(ValueId, u32), ValueId>,
+    encoded: HashMap<(ValueId, Fixed), ValueId>,
+    origin: u32,
+}
+
+impl Emitter<'_> {
+    fn node(&mut self, id: NodeId) -> Result<(), CodegenError> {
+        let graph = self.graph;
+        let node = graph.node(id);
+        self.origin = node.origin;
+        let value = match &node.op {
+            Op::Input { name, kind, limit } => {
+                let owner = owner(node.visibility);
+                let value = self.value(node, Form::Clear(owner));
+                let (name, shape) = (name.clone(), node.shape.clone());
+                self.plan.inputs.push(Input { name, kind: *kind, shape, owner, value, limit: *limit });
+                value
+            }
+            Op::Parameter { path } => {
+                let owner = owner(node.visibility);
+                let value = self.value(node, Form::Clear(owner));
+                let limit = node.bound.map_or(f32::MAX, |b| b.max_abs() as f32);
+                let (path, shape) = (path.clone(), node.shape.clone());
+                self.plan.parameters.push(Parameter { path, shape, owner, value, limit });
+                value
+            }
+            Op::Constant(data) => {
+                let value = self.value(node, Form::Clear(Owner::Both));
+                self.plan.constants.push(Constant { value, data: data.data.clone() });
+                value
+            }
+            Op::Reveal { to, .. } => {
+                let x = self.at(node.inputs[0]);
+                let known = match self.form(x) {
+                    Form::Share(_) => false,
+                    Form::Clear(Owner::Both) => true,
+                    Form::Clear(owner) => owner.knows(*to),
+                    _ => false,
+                };
+                if known {
+                    x
+                } else {
+                    let x = match self.form(x) {
+                        // One party's own value goes to the other by way of a sharing, so that there is one way to open.
+                        Form::Clear(_) => self.share(x, Fixed { bits: 48, frac: 24 }),
+                        _ => self.narrow(x, graph.node(node.inputs[0]).signed_bits(0.0)),
+                    };
+                    self.step(StepOp::Reveal { to: *to }, &[x], node, Form::Clear(owner_of(*to)))
+                }
+            }
+            Op::Apply(op) if node.visibility != Visibility::Secret => {
+                let inputs: Vec<ValueId> = node.inputs.iter().map(|&i| self.at(i)).collect();
+                self.step(StepOp::Clear(op.clone()), &inputs, node, Form::Clear(owner(node.visibility)))
+            }
+            Op::Apply(_) if fuse::is_local(graph, node) => {
+                let leaves = |at: &NodeId| if self.within_user(*at) { self.operands[at.0 as usize] } else { 1 };
+                self.operands[id.0 as usize] = node.inputs.iter().map(leaves).sum();
+                if self.within_user(id) {
+                    return Ok(());
+                }
+                self.local(id, node)
+            }
+            Op::Apply(op) => match self.secret(id, node, op)? {
+                Some(value) => value,
+                None => return Ok(()),
+            },
+        };
+        self.values[id.0 as usize] = Some(value);
+        Ok(())
+    }
+
+    fn outputs(&mut self) {
+        for output in &self.graph.outputs {
+            let node = self.graph.node(output.node);
+            let reason = match &node.op {
+                Op::Reveal { reason, .. } => reason.clone(),
+                _ => "known to its party already".to_string(),
+            };
+            let value = self.at(output.node);
+            self.plan.outputs.push(Output { name: output.name.clone(), to: output.to, value, reason });
+        }
+    }
+
+    /// A secret node that takes a step of its own.
+    fn secret(&mut self, id: NodeId, node: &Node, op: &Operator) -> Result<Option<ValueId>, CodegenError> {
+        let graph = self.graph;
+        let input = |at: usize| graph.node(node.inputs[at]);
+        let is_secret = |at: usize| input(at).visibility == Visibility::Secret;
+        let form = node.fixed.map_or(Form::Bits, Form::Share);
+        let bits = node.fixed.map_or(1, |fixed| fixed.bits);
+        let value = match op {
+            Operator::Rescale => {
+                let x = self.at(node.inputs[0]);
+                self.step(StepOp::Rescale, &[x], node, form)
+            }
+            Operator::MatMul { transpose_b } => match (is_secret(0), is_secret(1)) {
+                (true, true) => self.shared_product(node, *transpose_b, form, bits)?,
+                (true, false) => self.known_right(node, *transpose_b, form)?,
+                _ => self.known_left(node, *transpose_b, form)?,
+            },
+            Operator::Multiply => match (is_secret(0), is_secret(1)) {
+                (true, true) => self.multiply(node, form, bits),
+                (left, _) => self.multiply_known(node, usize::from(!left), form),
+            },
+            Operator::Square => {
+                let x = self.operand(node.inputs[0], bits);
+                self.step(StepOp::Square, &[x], node, form)
+            }
+            Operator::Reshape { .. } | Operator::Permute { .. } | Operator::Broadcast { .. } => {
+                let x = self.operand(node.inputs[0], bits);
+                self.step(StepOp::Layout(op.clone()), &[x], node, form)
+            }
+            Operator::Slice { axis, start, length } => match self.tables.get(&node.inputs[0]) {
+                Some(outputs) if *axis == 0 && *length == 1 => {
+                    let one = outputs[*start];
+                    let layout = Operator::Reshape { shape: node.shape.clone() };
+                    let one = self.narrow(one, bits);
+                    self.step(StepOp::Layout(layout), &[one], node, form)
+                }
+                _ => {
+                    let x = self.operand(node.inputs[0], bits);
+                    self.step(StepOp::Layout(op.clone()), &[x], node, form)
+                }
+            },
+            Operator::Concat { .. } => {
+                let fixed = node.fixed.unwrap_or(Fixed { bits: 1, frac: 0 });
+                let parts: Vec<ValueId> = node.inputs.iter().map(|&i| self.aligned(i, fixed)).collect();
+                self.step(StepOp::Layout(op.clone()), &parts, node, form)
+            }
+            Operator::Sum { axis } => {
+                let x = self.operand(node.inputs[0], bits);
+                self.step(StepOp::SumAxis { axis: *axis }, &[x], node, form)
+            }
+            Operator::Max { axis } => {
+                if axis + 1 != node.shape.len() {
+                    return Err(self.error("`max` of a secret value runs along the last axis only", "transpose first"));
+                }
+                let x = self.operand(node.inputs[0], bits);
+                self.step(StepOp::Max, &[x], node, form)
+            }
+            Operator::Compare { threshold } => {
+                let x = input(0);
+                let fixed = x.fixed.expect("a compared value has a ring");
+                let value = self.at(node.inputs[0]);
+                let value = self.narrow(value, x.signed_bits(threshold.abs()).min(fixed.bits));
+                let threshold = (threshold * (fixed.frac as f64).exp2()).round() as i64;
+                self.step(StepOp::Compare { threshold }, &[value], node, Form::Bits)
+            }
+            Operator::Not | Operator::Xor | Operator::And => {
+                let inputs: Vec<ValueId> = node.inputs.iter().map(|&i| self.at(i)).collect();
+                let op = match op {
+                    Operator::Not => StepOp::Not,
+                    Operator::Xor => StepOp::Xor,
+                    _ => StepOp::And,
+                };
+                self.step(op, &inputs, node, Form::Bits)
+            }
+            Operator::BitToReal => {
+                let x = self.at(node.inputs[0]);
+                self.step(StepOp::BitToShare, &[x], node, form)
+            }
+            Operator::Gate => {
+                let bit = self.at(node.inputs[0]);
+                let bit = self.spread(bit, node, "bit");
+                let x = self.operand(node.inputs[1], bits);
+                let x = self.spread(x, node, "gated");
+                self.step(StepOp::Gate, &[bit, x], node, form)
+            }
+            Operator::Exp2 { range_bits } => {
+                let mut exp = Exp2::for_range(*range_bits);
+                let frac = input(0).fixed.expect("an exponent has a ring").frac;
+                let x = self.operand(node.inputs[0], exp.input_bits(frac));
+                exp.ring = bits;
+                self.step(StepOp::Exp2(exp), &[x], node, form)
+            }
+            Operator::Table { low, step_bits, values } => {
+                self.table(id, node, *low, *step_bits, values);
+                return Ok(None);
+            }
+            other => {
+                return Err(self.error(
+                    &format!("`{}` of a secret value has no protocol", other.name()),
+                    "compute it on a value that one party may see, or declare an operand `@public`",
+                ));
+            }
+        };
+        Ok(Some(value))
+    }
+
+    /// `x · w`, `w` known to somebody.
+    fn known_right(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
+        let (x, w) = (node.inputs[0], node.inputs[1]);
+        let mut weight = self.at(w);
+        let shape = self.graph.node(w).shape.clone();
+        if shape.len() != 2 {
+            return Err(self.error(
+                &format!("a product with a known operand of shape {shape:?} has no protocol yet"),
+                "the known operand of `matmul` is a matrix",
+            ));
+        }
+        if transpose_b {
+            weight = self.clear(Operator::Permute { axes: vec![1, 0] }, weight, vec![shape[1], shape[0]], node);
+        }
+        let x = self.operand(x, ring(form));
+        Ok(self.static_product(x, weight, node, node.shape.clone(), form, self.fixed_of(node, 0)))
+    }
+
+    /// `w · x = (xᵀ · wᵀ)ᵀ`.
+    fn known_left(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
+        let (w, x) = (node.inputs[0], node.inputs[1]);
+        let (w_shape, x_shape) = (self.graph.node(w).shape.clone(), self.graph.node(x).shape.clone());
+        if w_shape.len() != 2 || x_shape.len() != 2 {
+            return Err(self.error(
+                &format!("a product of a known {w_shape:?} with a secret {x_shape:?} has no protocol yet"),
+                "the known left operand of `matmul` is a matrix, and so is the secret one",
+            ));
+        }
+        let weight = self.at(w);
+        let swap = Operator::Permute { axes: vec![1, 0] };
+        let weight = self.clear(swap.clone(), weight, vec![w_shape[1], w_shape[0]], node);
+        let mut x = self.operand(x, ring(form));
+        if !transpose_b {
+            x = self.layout(swap.clone(), x, vec![x_shape[1], x_shape[0]], node, "transposed");
+        }
+        let turned = vec![node.shape[1], node.shape[0]];
+        let product = self.static_product(x, weight, node, turned, form, self.fixed_of(node, 1));
+        Ok(self.step(StepOp::Layout(swap), &[product], node, form))
+    }
+
+    fn static_product(
+        &mut self,
+        x: ValueId,
+        weight: ValueId,
+        node: &Node,
+        shape: Vec<usize>,
+        form: Form,
+        x_fixed: Fixed,
+    ) -> ValueId {
+        let (bits, frac) = (ring(form), node.fixed.map_or(0, |f| f.frac) - x_fixed.frac);
+        let weight = self.encode(weight, Fixed { bits, frac });
+        let owner = self.owner(weight);
+        let op = match owner {
+            Owner::Both => StepOp::PublicMatMul,
+            Owner::Server => StepOp::StaticMatMul { owner: Party::Server },
+            Owner::Client => StepOp::StaticMatMul { owner: Party::Client },
+        };
+        let size = &self.plan.values[weight.0 as usize].shape;
+        let kernel = Kernel::Product { word: Word::for_ring(bits), k: size[0] as u32, n: size[1] as u32 };
+        self.kernel(kernel);
+        let out = self.named(format!("{}.product", node.name), shape.clone(), form);
+        let out = if shape == node.shape { self.rename(out, node) } else { out };
+        self.push(op, vec![x, weight], vec![out]);
+        out
+    }
+
+    fn shared_product(
+        &mut self,
+        node: &Node,
+        transpose_b: bool,
+        form: Form,
+        bits: u32,
+    ) -> Result<ValueId, CodegenError> {
+        let batch = node.shape[..node.shape.len() - 2].to_vec();
+        let mut sides = vec![];
+        for &input in &node.inputs {
+            let x = self.operand(input, bits);
+            let shape = self.graph.node(input).shape.clone();
+            let wanted: Vec<usize> = batch.iter().chain(&shape[shape.len() - 2..]).copied().collect();
+            sides.push(match shape == wanted {
+                true => x,
+                false => self.layout(Operator::Broadcast { shape: wanted.clone() }, x, wanted, node, "spread"),
+            });
+        }
+        Ok(self.step(StepOp::MatMul { transpose_b }, &sides, node, form))
+    }
+
+    /// Both shared: equal shapes, or one element of the second for each row of the first.
+    fn multiply(&mut self, node: &Node, form: Form, bits: u32) -> ValueId {
+        let rows = |shape: &[usize]| {
+            shape.len() == node.shape.len()
+                && shape.last() == Some(&1)
+                && shape[..shape.len() - 1] == node.shape[..node.shape.len() - 1]
+        };
+        let shapes = [0, 1].map(|at| self.graph.node(node.inputs[at]).shape.clone());
+        let sides = [0, 1].map(|at| self.operand(node.inputs[at], bits));
+        let (full, other, other_shape) = match shapes[0] == node.shape {
+            true => (sides[0], sides[1], &shapes[1]),
+            false => (sides[1], sides[0], &shapes[0]),
+        };
+        let full = self.spread(full, node, "left");
+        let other = if rows(other_shape) { other } else { self.spread(other, node, "right") };
+        self.step(StepOp::Mul, &[full, other], node, form)
+    }
+
+    /// One factor known; `x` is the operand at `secret`.
+    fn multiply_known(&mut self, node: &Node, secret: usize, form: Form) -> ValueId {
+        let (x, w) = (node.inputs[secret], node.inputs[1 - secret]);
+        let bits = ring(form);
+        let frac = node.fixed.map_or(0, |f| f.frac) - self.fixed_of(node, secret).frac;
+        let x = self.operand(x, bits);
+        let x = self.spread(x, node, "factor");
+        let shape = self.graph.node(w).shape.clone();
+        let mut weight = self.at(w);
+        let suffix = shape.len() <= node.shape.len() && node.shape[node.shape.len() - shape.len()..] == shape;
+        if !suffix {
+            weight = self.clear(Operator::Broadcast { shape: node.shape.clone() }, weight, node.shape.clone(), node);
+        }
+        let weight = self.encode(weight, Fixed { bits, frac });
+        let party = match self.owner(weight) {
+            Owner::Server => Party::Server,
+            Owner::Client => Party::Client,
+            Owner::Both => {
+                let size = self.plan.values[weight.0 as usize].shape.clone();
+                let access = fuse::access(&size, &node.shape).unwrap_or(Access::Full);
+                let code = vec![Instruction::Multiply(0, 1), Instruction::Low(2, bits as u8)];
+                let kernel = Elementwise { inputs: vec![Access::Full, access], code, outputs: vec![3] };
+                let kernel = self.kernel(Kernel::Elementwise(kernel));
+                return self.step(StepOp::Local { kernel }, &[x, weight], node, form);
+            }
+        };
+        self.step(StepOp::StaticMul { owner: party }, &[x, weight], node, form)
+    }
+
+    fn table(&mut self, id: NodeId, node: &Node, low: f64, step_bits: i32, values: &[Vec<f32>]) {
+        let from = self.graph.node(node.inputs[0]).fixed.expect("a looked-up value has a ring");
+        let to = node.fixed.expect("a table has a ring");
+        let index_bits = values[0].len().ilog2();
+        let shift = (from.frac as i32 + step_bits) as u32;
+        let x = self.operand(node.inputs[0], index_bits + shift);
+        let start = (low * (from.frac as f64).exp2()).round() as i64;
+        let code = vec![
+            Instruction::Const((start as u64).wrapping_neg()),
+            Instruction::IsServer,
+            Instruction::Multiply(1, 2),
+            Instruction::Add(0, 3),
+            Instruction::Low(4, (index_bits + shift) as u8),
+        ];
+        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![5] }));
+        let shape = self.graph.node(node.inputs[0]).shape.clone();
+        let from_low = Form::Share(Fixed { bits: index_bits + shift, frac: from.frac });
+        let index = self.named(format!("{}.index", node.name), shape.clone(), from_low);
+        self.push(StepOp::Local { kernel }, vec![x], vec![index]);
+        let scale = (to.frac as f64).exp2();
+        let mask = if to.bits == 64 { u64::MAX } else { (1 << to.bits) - 1 };
+        let encode = |v: &f32| ((*v as f64 * scale).round() as i64 as u64) & mask;
+        let entries: Vec<Vec<u64>> = values.iter().map(|row| row.iter().map(encode).collect()).collect();
+        let outputs: Vec<ValueId> = (0..values.len())
+            .map(|j| self.named(format!("{}.{j}", node.name), shape.clone(), Form::Share(to)))
+            .collect();
+        self.push(StepOp::Table { index_bits, shift, values: entries }, vec![index], outputs.clone());
+        self.tables.insert(id, outputs);
+    }
+
+    /// A local node is computed within its user's kernel when that is its one user and has its shape.
+    fn within_user(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let [user] = self.users[id.0 as usize][..] else { return false };
+        let user = self.graph.node(user);
+        fuse::is_local(self.graph, node)
+            && fuse::is_local(self.graph, user)
+            && user.shape == node.shape
+            && self.operands[id.0 as usize] <= fuse::MOST_OPERANDS
+            && self.graph.outputs.iter().all(|o| o.node != id)
+    }
+
+    fn local(&mut self, id: NodeId, node: &Node) -> ValueId {
+        let graph = self.graph;
+        let (mut kernel, operands) = fuse::kernel(graph, id, &|operand| self.within_user(operand));
+        let mut inputs = vec![];
+        for (at, operand) in operands.iter().enumerate() {
+            let wanted = operand.fixed;
+            let value = match graph.node(operand.node).visibility {
+                Visibility::Secret => self.at(operand.node),
+                _ => {
+                    let clear = self.at(operand.node);
+                    self.share(clear, wanted)
+                }
+            };
+            let value = match operand.access {
+                Some(_) => value,
+                None => {
+                    kernel.inputs[at] = Access::Full;
+                    self.spread(value, node, "spread")
+                }
+            };
+            inputs.push(value);
+        }
+        let kernel = self.kernel(Kernel::Elementwise(kernel));
+        let form = Form::Share(node.fixed.expect("a local node has a ring"));
+        self.step(StepOp::Local { kernel }, &inputs, node, form)
+    }
+
+    /// The shared value of a node in a ring of `bits`.
+    fn operand(&mut self, id: NodeId, bits: u32) -> ValueId {
+        let value = self.at(id);
+        self.narrow(value, bits)
+    }
+
+    /// The value of a node, shared if it is clear, in exactly this fixed point.
+    fn aligned(&mut self, id: NodeId, fixed: Fixed) -> ValueId {
+        let value = self.at(id);
+        let Form::Share(from) = self.form(value) else {
+            return match self.form(value) {
+                Form::Clear(_) => self.share(value, fixed),
+                _ => value,
+            };
+        };
+        if from.frac == fixed.frac {
+            return self.narrow(value, fixed.bits);
+        }
+        let code = vec![
+            Instruction::ShiftLeft(0, (fixed.frac - from.frac) as u8),
+            Instruction::Low(1, fixed.bits as u8),
+        ];
+        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![2] }));
+        let Value { name, shape, .. } = self.plan.values[value.0 as usize].clone();
+        let out = self.named(format!("{name}.aligned"), shape, Form::Share(fixed));
+        self.push(StepOp::Local { kernel }, vec![value], vec![out]);
+        out
+    }
+
+    fn at(&self, id: NodeId) -> ValueId {
+        self.values[id.0 as usize].expect("operands come before their users")
+    }
+
+    fn form(&self, value: ValueId) -> Form {
+        self.plan.values[value.0 as usize].form
+    }
+
+    fn owner(&self, value: ValueId) -> Owner {
+        match self.form(value) {
+            Form::Clear(owner) | Form::Encoded(owner, _) => owner,
+            _ => Owner::Both,
+        }
+    }
+
+    fn fixed_of(&self, node: &Node, at: usize) -> Fixed {
+        self.graph.node(node.inputs[at]).fixed.expect("a secret operand has a ring")
+    }
+
+    /// Drops high bits: local, and nothing when the ring is narrow already.
+    fn narrow(&mut self, value: ValueId, bits: u32) -> ValueId {
+        let Form::Share(fixed) = self.form(value) else { return value };
+        if fixed.bits <= bits {
+            return value;
+        }
+        if let Some(&narrow) = self.narrowed.get(&(value, bits)) {
+            return narrow;
+        }
+        let code = vec![Instruction::Low(0, bits as u8)];
+        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![1] }));
+        let Value { name, shape, .. } = self.plan.values[value.0 as usize].clone();
+        let out = self.named(format!("{name}.low"), shape, Form::Share(Fixed { bits, frac: fixed.frac }));
+        self.push(StepOp::Local { kernel }, vec![value], vec![out]);
+        self.narrowed.insert((value, bits), out);
+        out
+    }
+
+    /// To the node's shape.
+    fn spread(&mut self, value: ValueId, node: &Node, part: &str) -> ValueId {
+        if self.plan.values[value.0 as usize].shape == node.shape {
+            return value;
+        }
+        self.layout(Operator::Broadcast { shape: node.shape.clone() }, value, node.shape.clone(), node, part)
+    }
+
+    fn layout(&mut self, op: Operator, value: ValueId, shape: Vec<usize>, node: &Node, part: &str) -> ValueId {
+        let form = self.form(value);
+        let out = self.named(format!("{}.{part}", node.name), shape, form);
+        self.push(StepOp::Layout(op), vec![value], vec![out]);
+        out
+    }
+
+    fn clear(&mut self, op: Operator, value: ValueId, shape: Vec<usize>, node: &Node) -> ValueId {
+        let form = self.form(value);
+        let out = self.named(format!("{}.known", node.name), shape, form);
+        self.push(StepOp::Clear(op), vec![value], vec![out]);
+        out
+    }
+
+    fn share(&mut self, value: ValueId, fixed: Fixed) -> ValueId {
+        self.converted(StepOp::Share, value, fixed, Form::Share(fixed))
+    }
+
+    fn encode(&mut self, value: ValueId, fixed: Fixed) -> ValueId {
+        let owner = self.owner(value);
+        self.converted(StepOp::Encode, value, fixed, Form::Encoded(owner, fixed))
+    }
+
+    fn converted(&mut self, op: StepOp, value: ValueId, fixed: Fixed, form: Form) -> ValueId {
+        if let Some(&done) = self.encoded.get(&(value, fixed))
+            && self.form(done) == form
+        {
+            return done;
+        }
+        let Value { name, shape, .. } = self.plan.values[value.0 as usize].clone();
+        let out = self.named(format!("{name}.fixed"), shape, form);
+        self.push(op, vec![value], vec![out]);
+        self.encoded.insert((value, fixed), out);
+        out
+    }
+
+    fn kernel(&mut self, kernel: Kernel) -> u32 {
+        let next = self.plan.kernels.len() as u32;
+        let id = *self.kernels.entry(kernel.clone()).or_insert(next);
+        if id == next {
+            self.plan.kernels.push(kernel);
+        }
+        id
+    }
+
+    fn value(&mut self, node: &Node, form: Form) -> ValueId {
+        self.named(node.name.clone(), node.shape.clone(), form)
+    }
+
+    fn named(&mut self, name: String, shape: Vec<usize>, form: Form) -> ValueId {
+        self.plan.values.push(Value { name, shape, form });
+        ValueId(self.plan.values.len() as u32 - 1)
+    }
+
+    fn rename(&mut self, value: ValueId, node: &Node) -> ValueId {
+        self.plan.values[value.0 as usize].name = node.name.clone();
+        value
+    }
+
+    /// A step whose one output is the node's value.
+    fn step(&mut self, op: StepOp, inputs: &[ValueId], node: &Node, form: Form) -> ValueId {
+        let out = self.value(node, form);
+        self.push(op, inputs.to_vec(), vec![out]);
+        out
+    }
+
+    fn push(&mut self, op: StepOp, inputs: Vec<ValueId>, outputs: Vec<ValueId>) {
+        self.plan.steps.push(Step { op, inputs, outputs, round: 0, origin: self.origin });
+    }
+
+    fn error(&self, message: &str, hint: &str) -> CodegenError {
+        CodegenError { origin: self.origin, message: message.to_string(), hint: hint.to_string() }
+    }
+}
+
+fn owner(visibility: Visibility) -> Owner {
+    match visibility {
+        Visibility::Server => Owner::Server,
+        Visibility::Client => Owner::Client,
+        Visibility::Public | Visibility::Secret => Owner::Both,
+    }
+}
+
+fn owner_of(party: Party) -> Owner {
+    match party {
+        Party::Server => Owner::Server,
+        Party::Client => Owner::Client,
+    }
+}
+
+fn ring(form: Form) -> u32 {
+    match form {
+        Form::Share(fixed) | Form::Encoded(_, fixed) => fixed.bits,
+        _ => 1,
+    }
+}
