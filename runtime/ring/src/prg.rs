@@ -96,6 +96,13 @@ impl Prg {
         data
     }
 
+    /// The next `count` bytes of the stream.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.fill(&mut bytes);
+        bytes
+    }
+
     pub fn bits(&mut self, len: usize) -> BitShare {
         BitShare::new(len, self.words(len.div_ceil(64)))
     }
