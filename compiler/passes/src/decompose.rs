@@ -26,12 +26,24 @@ use crate::rebuild::rebuild;
 /// Octaves below the largest kept score at which a masked weight vanishes.
 const VANISHED: f64 = 26.0;
 
+/// Octaves that are worth a table of their own; beyond, what lies below the resolution is found by comparison.
+const WIDE_RANGE: u32 = 6;
+/// Octaves below the maximum that count, and the range of `2^x` that holds them.
+const CLIPPED: f64 = 20.0;
+const CLIPPED_RANGE: u32 = 5;
+/// Fraction bits of a centred value before its mean square is known.
+const CENTRED_FRAC: u32 = 16;
+/// Bits that a centred value of the least expected deviation keeps when it is squared.
+const SQUARE_BITS: i32 = 9;
+
 /// A value `scaled · by_row` whose product is put off until its one user is known.
 struct Deferred {
     scaled: NodeId,
     by_row: NodeId,
     /// Public factor that the product still lacks.
     factor: f64,
+    /// Fraction bits that `scaled` keeps in a product.
+    frac: u32,
 }
 
 pub fn run(graph: &Graph, options: &Options) -> Graph {
@@ -53,7 +65,7 @@ pub fn run(graph: &Graph, options: &Options) -> Graph {
             Operator::Softmax2 => softmax(out, &node, options),
             Operator::Normalize { eps } => normalize(out, &node, eps, true, options),
             Operator::RmsNormalize { eps } => normalize(out, &node, eps, false, options),
-            Operator::L2Normalize { eps } => l2_normalize(out, &node, eps),
+            Operator::L2Normalize { eps } => l2_normalize(out, &node, eps, options),
             other => return Ok(simple(out, node, other)),
         };
         let waits = only_user.is_some_and(|user| takes_deferred(graph, id, user));
@@ -95,7 +107,8 @@ fn put_off(out: &mut Graph, node: &Node, op: &Operator, deferred: &HashMap<NodeI
                 true => other,
                 false => derive(out, Operator::Scale { by: part.factor }, &[other], node, "scaled_weight"),
             };
-            derive(out, Operator::Multiply, &[part.scaled, weight], node, "unnormalised")
+            let product = derive(out, Operator::Multiply, &[part.scaled, weight], node, "unnormalised");
+            short(out, product, part.frac, node, "unnormalised.short")
         }
         _ => return None,
     };
@@ -141,15 +154,28 @@ fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
     let range = seen.high - low + 2.0;
     bounded(out, shifted, -range, 1.0);
     let range_bits = range.log2().ceil() as u32;
+    let clip = range_bits > WIDE_RANGE;
+    let range_bits = if clip { CLIPPED_RANGE } else { range_bits };
     let power = derive(out, Operator::Exp2 { range_bits }, &[shifted], node, "exp2");
     bounded(out, power, 0.0, 1.5);
-    let weights = derive(out, Operator::Rescale, &[power], node, "weights");
-    out.node_mut(weights).fixed = Some(Fixed { bits: 0, frac: options.activation_frac + 1 });
+    let frac = options.activation_frac + 1;
+    let mut weights = short(out, power, frac, node, "weights");
     bounded(out, weights, 0.0, 1.5);
+    if clip {
+        // Beyond its range the power wraps to anything; a comparison on few bits removes it.
+        let distance = derive(out, Operator::Subtract, &[coarse, most], node, "distance");
+        bounded(out, distance, -range, 1.0);
+        let far = derive(out, Operator::Compare { threshold: -CLIPPED }, &[distance], node, "far");
+        let near = derive(out, Operator::Not, &[far], node, "near");
+        let kept = derive(out, Operator::Gate, &[near, weights], node, "kept");
+        bounded(out, kept, 0.0, 1.5);
+        weights = short(out, kept, frac, node, "kept.short");
+        bounded(out, weights, 0.0, 1.5);
+    }
     let total = derive(out, Operator::Sum { axis }, &[weights], node, "total");
     out.node_mut(total).bound = Some(Bound { low: 0.68, high: 1.5 * count, grade: Grade::Proved });
     let by_row = derive(out, Operator::Reciprocal, &[total], node, "reciprocal");
-    Deferred { scaled: weights, by_row, factor: 1.0 }
+    Deferred { scaled: weights, by_row, factor: 1.0, frac }
 }
 
 /// With `2^l >= d`: `centred = (d·x - sum x) / 2^l` is exact, and `rho = d / 2^l` leaves through the factor.
@@ -160,6 +186,7 @@ fn normalize(out: &mut Graph, node: &Node, eps: f64, centre: bool, options: &Opt
     let span = size.log2().ceil().exp2();
     let rho = size / span;
     let (value, eps) = if centre {
+        let x = short(out, x, CENTRED_FRAC, node, "trimmed");
         let total = derive(out, Operator::Sum { axis }, &[x], node, "sum");
         let wide = derive(out, Operator::Scale { by: size }, &[x], node, "wide");
         let difference = derive(out, Operator::Subtract, &[wide, total], node, "difference");
@@ -168,28 +195,38 @@ fn normalize(out: &mut Graph, node: &Node, eps: f64, centre: bool, options: &Opt
     } else {
         (x, eps * rho)
     };
-    let short = derive(out, Operator::Rescale, &[value], node, "short");
     let least = options.calibration.bound(&format!("{}.variance", node.name)).map_or(0.06, |(low, _)| low.max(1e-6));
-    // A unit of the centred value is stretched by the division; it keeps that many more bits.
-    let stretch = (-0.5 * least.log2()).ceil().clamp(0.0, 8.0) as u32;
-    out.node_mut(short).fixed = Some(Fixed { bits: 0, frac: options.activation_frac + stretch });
-    let square = derive(out, Operator::Square, &[short], node, "square");
+    // A unit of the centred value is stretched by the division; it keeps that many more bits. The square needs few: its
+    // roundings average out over the row.
+    let stretch = (-0.5 * least.log2()).ceil().clamp(-2.0, 8.0) as i32;
+    let frac = (options.activation_frac as i32 + stretch.max(0)) as u32;
+    let scaled = short(out, value, frac, node, "short");
+    let rough = short(out, value, (SQUARE_BITS + stretch) as u32, node, "rough");
+    let square = derive(out, Operator::Square, &[rough], node, "square");
     let energy = derive(out, Operator::Sum { axis }, &[square], node, "energy");
     let mean = derive(out, Operator::Scale { by: 1.0 / span }, &[energy], node, "mean_square");
     let variance = derive(out, Operator::Offset { by: eps }, &[mean], node, "variance");
     let by_row = derive(out, Operator::Rsqrt, &[variance], node, "rsqrt");
-    Deferred { scaled: short, by_row, factor: rho.sqrt() }
+    Deferred { scaled, by_row, factor: rho.sqrt(), frac }
 }
 
-fn l2_normalize(out: &mut Graph, node: &Node, eps: f64) -> Deferred {
+/// `x` truncated to `frac` fraction bits.
+fn short(out: &mut Graph, x: NodeId, frac: u32, node: &Node, part: &str) -> NodeId {
+    let id = derive(out, Operator::Rescale, &[x], node, part);
+    out.node_mut(id).fixed = Some(Fixed { bits: 0, frac });
+    id
+}
+
+fn l2_normalize(out: &mut Graph, node: &Node, eps: f64, options: &Options) -> Deferred {
     let x = node.inputs[0];
     let axis = node.shape.len() - 1;
-    let short = derive(out, Operator::Rescale, &[x], node, "short");
-    let square = derive(out, Operator::Square, &[short], node, "square");
+    let frac = options.activation_frac;
+    let scaled = short(out, x, frac, node, "short");
+    let square = derive(out, Operator::Square, &[scaled], node, "square");
     let energy = derive(out, Operator::Sum { axis }, &[square], node, "energy");
     let bounded = derive(out, Operator::Offset { by: eps * eps }, &[energy], node, "variance");
     let by_row = derive(out, Operator::Rsqrt, &[bounded], node, "rsqrt");
-    Deferred { scaled: short, by_row, factor: 1.0 }
+    Deferred { scaled, by_row, factor: 1.0, frac }
 }
 
 /// Operators that are one or two others.

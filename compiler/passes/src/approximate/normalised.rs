@@ -17,7 +17,7 @@ const RELATIVE_BITS: i32 = 13;
 /// Where the table begins; it covers one unit.
 const TABLE_LOW: f64 = 0.25;
 const LINE_FRAC: u32 = 15;
-const RESULT_BITS: i32 = 15;
+const RESULT_BITS: i32 = 14;
 
 pub fn rsqrt(b: &mut Builder) -> Result<NodeId, PassError> {
     normalised(b, "reciprocal square root", 7, |x| 1.0 / x.sqrt(), |e| (-e / 2.0).exp2())
