@@ -1,1 +1,14 @@
-//! Channels between parties: memory and tcp; frames, limits, counters.
+//! Channels between two processes: frames, limits, counters; over memory and over tcp.
+//!
+//! This room knows no protocol and no ring. Every message travels in a frame of eight header bytes, the payload's length
+//! and its number in its direction (both `u32`, little endian), so that a peer that skips, repeats or resizes a message is
+//! noticed at once. A channel takes memory for what the caller expects, never for what the peer announces.
+
+pub mod channel;
+pub mod error;
+mod frame;
+pub mod memory;
+pub mod tcp;
+
+pub use channel::{Channel, Counters};
+pub use error::PeerError;

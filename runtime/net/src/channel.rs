@@ -1,0 +1,74 @@
+//! What a channel offers, over whatever it runs.
+
+use crate::error::PeerError;
+
+/// A connection to one peer.
+pub trait Channel: Send {
+    /// One round: both parties send at the same time, then have what the other sent, which has exactly `expect` bytes.
+    /// An empty `out` sends nothing, `expect == 0` receives nothing.
+    fn exchange(&mut self, out: Vec<u8>, expect: usize) -> Result<Vec<u8>, PeerError>;
+
+    /// One message outside of the rounds: handshake and streams.
+    fn send(&mut self, message: Vec<u8>) -> Result<(), PeerError>;
+
+    /// The next message, of at most `limit` bytes.
+    fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError>;
+
+    fn counters(&self) -> Counters;
+}
+
+/// What has gone through a channel, frame headers included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Exchanges in which at least one byte went either way.
+    pub rounds: u64,
+    pub sent: u64,
+    pub received: u64,
+}
+
+impl Counters {
+    /// What was added after `earlier` was taken.
+    pub fn since(self, earlier: Counters) -> Counters {
+        Counters {
+            rounds: self.rounds - earlier.rounds,
+            sent: self.sent - earlier.sent,
+            received: self.received - earlier.received,
+        }
+    }
+}
+
+impl std::ops::Add for Counters {
+    type Output = Counters;
+
+    fn add(self, other: Counters) -> Counters {
+        Counters {
+            rounds: self.rounds + other.rounds,
+            sent: self.sent + other.sent,
+            received: self.received + other.received,
+        }
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<C: Channel + ?Sized> Channel for $pointer {
+            fn exchange(&mut self, out: Vec<u8>, expect: usize) -> Result<Vec<u8>, PeerError> {
+                (**self).exchange(out, expect)
+            }
+
+            fn send(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
+                (**self).send(message)
+            }
+
+            fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
+                (**self).receive(limit)
+            }
+
+            fn counters(&self) -> Counters {
+                (**self).counters()
+            }
+        }
+    )*};
+}
+
+forward!(Box<C>, &mut C);

@@ -1,0 +1,45 @@
+//! What can go wrong with the other side or the wire.
+
+use std::io;
+use std::time::Duration;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    #[error("the peer closed the connection while {0} was expected")]
+    Closed(String),
+    #[error("the peer stalled: {waiting} did not move for {}", seconds(.idle))]
+    Stalled { waiting: String, idle: Duration },
+    #[error("the peer sent a message of {found} bytes where {expected} were expected")]
+    WrongLength { expected: usize, found: usize },
+    #[error("the peer sent message {found} where message {expected} was expected")]
+    OutOfOrder { expected: u32, found: u32 },
+    #[error("the peer announced a message of {found} bytes where at most {limit} are accepted")]
+    TooLong { limit: usize, found: usize },
+    /// Right in length, wrong in content.
+    #[error("the peer sent {0}")]
+    Malformed(String),
+    #[error("a message of {0} bytes does not fit a frame of at most 4 GiB")]
+    MessageTooLarge(usize),
+    #[error("no connection to {address} within {}: {reason}\nhint: start the other side, or check the address", seconds(.waited))]
+    Refused { address: String, waited: Duration, reason: io::Error },
+    #[error("cannot listen on {address}: {reason}\nhint: {}", listen_hint(.reason))]
+    Listen { address: String, reason: io::Error },
+    #[error("nobody connected to {address} within {}\nhint: start the other side, or check the address", seconds(.waited))]
+    NobodyCame { address: String, waited: Duration },
+    #[error("the connection failed: {0}")]
+    Io(io::Error),
+}
+
+/// `60 s`, or `0.25 s`.
+fn seconds(duration: &Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+fn listen_hint(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there; choose another port",
+        io::ErrorKind::AddrNotAvailable => "the address is not one of this machine; 0.0.0.0 stands for all of them",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are reserved; choose a larger one",
+        _ => "an address is written HOST:PORT, for example 127.0.0.1:7000",
+    }
+}

@@ -1,0 +1,170 @@
+//! A channel over tcp.
+//!
+//! The caller's own thread reads. It also writes what fits the kernel's buffers at once, which is nearly every message of
+//! a query; what does not goes to a writer thread, so that both directions flow at the same time and two parties that
+//! send each other much never wait for each other.
+
+use std::io::{self, IoSliceMut, Read};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::channel::{Channel, Counters};
+use crate::error::PeerError;
+use crate::frame::{Accepted, HEADER, Ledger};
+
+mod open;
+mod writer;
+
+pub use open::{Listener, connect, listen};
+use writer::{Unsent, Writer};
+
+/// How long a connection may be silent before it counts as dead, unless the caller says otherwise.
+pub const IDLE: Duration = Duration::from_secs(60);
+
+/// Larger messages go to the writer thread at once.
+const DIRECT: usize = 64 << 10;
+
+/// How long one write call may wait for room. Short, so that the caller hands over and reads on.
+const WRITE_SLICE: Duration = Duration::from_millis(5);
+
+pub struct Tcp {
+    stream: TcpStream,
+    ledger: Ledger,
+    idle: Duration,
+    writer: Option<Writer>,
+    failed: bool,
+}
+
+impl Tcp {
+    pub fn new(stream: TcpStream, idle: Duration) -> io::Result<Tcp> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(idle))?;
+        stream.set_write_timeout(Some(WRITE_SLICE))?;
+        Ok(Tcp { stream, ledger: Ledger::default(), idle, writer: None, failed: false })
+    }
+
+    fn post(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
+        let mut unsent = Unsent::new(self.ledger.outgoing(message.len())?, message);
+        let behind = match &mut self.writer {
+            Some(writer) => writer.is_busy()?,
+            None => false,
+        };
+        if !behind && unsent.len() <= DIRECT && unsent.write_what_fits(&mut self.stream)? {
+            return Ok(());
+        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(Writer::start(self.stream.try_clone().map_err(PeerError::Io)?, self.idle)?),
+        };
+        writer.post(unsent)
+    }
+
+    fn next(&mut self, accepted: Accepted) -> Result<Vec<u8>, PeerError> {
+        let mut header = [0; HEADER];
+        let mut payload = match accepted {
+            Accepted::Exactly(length) => vec![0; length],
+            Accepted::AtMost(_) => vec![],
+        };
+        // A frame of known length comes in one call when it is there.
+        let mut filled = 0;
+        while filled < HEADER {
+            let mut parts = [IoSliceMut::new(&mut header[filled..]), IoSliceMut::new(&mut payload)];
+            filled += self.read(filled, |stream| stream.read_vectored(&mut parts))?;
+        }
+        let length = self.ledger.incoming(header, accepted)?;
+        payload.resize(length, 0);
+        while filled < HEADER + length {
+            let rest = &mut payload[filled - HEADER..];
+            filled += self.read(filled, |stream| stream.read(rest))?;
+        }
+        Ok(payload)
+    }
+
+    /// One read call that yields at least a byte.
+    fn read(
+        &mut self,
+        filled: usize,
+        mut call: impl FnMut(&mut TcpStream) -> io::Result<usize>,
+    ) -> Result<usize, PeerError> {
+        let waiting = || match filled {
+            0 => "a message".to_string(),
+            _ => format!("the rest of a message after {filled} bytes"),
+        };
+        loop {
+            match call(&mut self.stream) {
+                Ok(0) => return Err(PeerError::Closed(waiting())),
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => {
+                    return Err(PeerError::Stalled { waiting: waiting(), idle: self.idle });
+                }
+                Err(error) => return Err(lost(error, waiting)),
+            }
+        }
+    }
+
+    /// After an error the stream's state is unknown: nothing more is written.
+    fn watch<T>(&mut self, result: Result<T, PeerError>) -> Result<T, PeerError> {
+        self.failed |= result.is_err();
+        result
+    }
+}
+
+impl Channel for Tcp {
+    fn exchange(&mut self, out: Vec<u8>, expect: usize) -> Result<Vec<u8>, PeerError> {
+        self.ledger.round(out.len(), expect);
+        if !out.is_empty() {
+            let posted = self.post(out);
+            self.watch(posted)?;
+        }
+        if expect == 0 {
+            return Ok(vec![]);
+        }
+        let received = self.next(Accepted::Exactly(expect));
+        self.watch(received)
+    }
+
+    fn send(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
+        let posted = self.post(message);
+        self.watch(posted)
+    }
+
+    fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
+        let received = self.next(Accepted::AtMost(limit));
+        self.watch(received)
+    }
+
+    fn counters(&self) -> Counters {
+        self.ledger.counters
+    }
+}
+
+impl Drop for Tcp {
+    /// What was sent leaves the process before the channel goes; after an error there is nobody to wait for.
+    fn drop(&mut self) {
+        if self.failed {
+            // The writer then sees an error instead of waiting for room.
+            let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish();
+        }
+    }
+}
+
+/// With a time limit on the socket, a call that reached it says one of these.
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn lost(error: io::Error, waiting: impl Fn() -> String) -> PeerError {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+            PeerError::Closed(waiting())
+        }
+        _ => PeerError::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Writing: at once what fits, the rest in a thread.
+
+use std::io::{self, IoSlice, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{lost, timed_out};
+use crate::error::PeerError;
+use crate::frame::HEADER;
+
+/// Messages that wait for the wire; more make the caller wait.
+const QUEUE: usize = 4;
+
+/// A frame and how much of it has gone.
+pub(super) struct Unsent {
+    header: [u8; HEADER],
+    payload: Vec<u8>,
+    gone: usize,
+}
+
+impl Unsent {
+    pub(super) fn new(header: [u8; HEADER], payload: Vec<u8>) -> Unsent {
+        Unsent { header, payload, gone: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        HEADER + self.payload.len()
+    }
+
+    /// Writes until all is gone (`true`) or the kernel has no room.
+    pub(super) fn write_what_fits(&mut self, stream: &mut TcpStream) -> Result<bool, PeerError> {
+        while self.gone < self.len() {
+            let head = &self.header[self.gone.min(HEADER)..];
+            let body = &self.payload[self.gone.saturating_sub(HEADER)..];
+            match stream.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
+                Ok(count) => self.gone += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => return Ok(false),
+                Err(error) => return Err(lost(error, || "room for a message".into())),
+            }
+        }
+        Ok(true)
+    }
+}
+
+pub(super) struct Writer {
+    queue: SyncSender<Unsent>,
+    outcome: Receiver<PeerError>,
+    waiting: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    pub(super) fn start(stream: TcpStream, idle: Duration) -> Result<Writer, PeerError> {
+        let (queue, messages) = sync_channel(QUEUE);
+        let (report, outcome) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&waiting);
+        let work = move || {
+            if let Err(error) = write_all(stream, &messages, &left, idle) {
+                // The caller may be gone; then nobody needs the report.
+                let _ = report.send(error);
+            }
+        };
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(work).map_err(PeerError::Io)?;
+        Ok(Writer { queue, outcome, waiting, thread })
+    }
+
+    /// Whether earlier messages are still on their way; an error if one of them failed.
+    pub(super) fn is_busy(&mut self) -> Result<bool, PeerError> {
+        match self.outcome.try_recv() {
+            Ok(error) => Err(error),
+            Err(TryRecvError::Empty) => Ok(self.waiting.load(Ordering::Acquire) > 0),
+            Err(TryRecvError::Disconnected) => Err(PeerError::Closed("room for a message".into())),
+        }
+    }
+
+    pub(super) fn post(&mut self, message: Unsent) -> Result<(), PeerError> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        // The queue closes only when the thread has reported an error.
+        self.queue.send(message).map_err(|_| match self.outcome.recv() {
+            Ok(error) => error,
+            Err(_) => PeerError::Closed("room for a message".into()),
+        })
+    }
+
+    /// Waits until everything posted has gone, or cannot go.
+    pub(super) fn finish(self) {
+        drop(self.queue);
+        // A panic of the thread has been printed; there is nothing to add while dropping.
+        let _ = self.thread.join();
+    }
+}
+
+fn write_all(
+    mut stream: TcpStream,
+    messages: &Receiver<Unsent>,
+    left: &AtomicUsize,
+    idle: Duration,
+) -> Result<(), PeerError> {
+    for mut message in messages {
+        let (mut last, mut moved) = (message.gone, Instant::now());
+        while !message.write_what_fits(&mut stream)? {
+            if message.gone > last {
+                (last, moved) = (message.gone, Instant::now());
+            } else if moved.elapsed() >= idle {
+                let waiting = format!("sending a message of {} bytes after {last}", message.len());
+                return Err(PeerError::Stalled { waiting, idle });
+            }
+        }
+        left.fetch_sub(1, Ordering::AcqRel);
+    }
+    Ok(())
+}
