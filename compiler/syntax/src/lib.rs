@@ -1,4 +1,12 @@
-//! Source text to tree: tokens, grammar, spans, diagnostics, formatter.
+//! Source text to tree: tokens, grammar, spans, diagnostics, formatter. It must not know what a name means.
 
+pub mod codes;
+pub mod diagnostic;
+mod expected;
+pub mod parse;
+mod sink;
+pub mod source;
 pub mod span;
+pub mod suggest;
+mod token;
 pub mod tree;
