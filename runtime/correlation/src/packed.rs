@@ -1,0 +1,129 @@
+//! Random ring elements and bit planes as they are kept between dealing and use: in their wire form, so that a pool costs
+//! the memory of what was sent for it.
+
+use ptc_ring::pack::{pack, packed_len, unpack};
+use ptc_ring::tensor::{Share, mask};
+
+/// `count` elements of `bits` bits, packed.
+pub struct Packed {
+    bits: u32,
+    count: usize,
+    bytes: Vec<u8>,
+}
+
+/// `planes` planes of `count` bits: `ceil(count / 64)` words each. Bits beyond `count` are arbitrary.
+pub struct Planes {
+    words: Vec<u64>,
+    stride: usize,
+}
+
+impl Packed {
+    /// Bits that fill up the last byte are ignored. Panics when `bytes` has not the length of its contents.
+    pub fn from_bytes(bits: u32, count: usize, bytes: Vec<u8>) -> Packed {
+        assert_eq!(bytes.len() as u64, packed_len(count, bits), "bytes of {count} elements of {bits} bits");
+        Packed { bits, count, bytes }
+    }
+
+    pub fn from_data(bits: u32, data: &[u64]) -> Packed {
+        let mut bytes = vec![];
+        pack(data, bits, &mut bytes);
+        Packed { bits, count: data.len(), bytes }
+    }
+
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// All elements, once.
+    pub fn unpack(self) -> Share {
+        let data = unpack(&self.bytes, self.bits, self.count).expect("the length was checked when it came");
+        Share { bits: self.bits, data }
+    }
+
+    /// One element of each group of `group`: element `at[i]` of group `i`. The positions are public.
+    pub fn pick(self, group: usize, at: &[u64]) -> Share {
+        assert_eq!(self.count, group * at.len(), "one position for each group of {group}");
+        let data = at.iter().enumerate().map(|(i, &at)| {
+            debug_assert!((at as usize) < group);
+            self.element(i * group + at as usize)
+        });
+        Share { bits: self.bits, data: data.collect() }
+    }
+
+    #[inline]
+    fn element(&self, at: usize) -> u64 {
+        let bit = at * self.bits as usize;
+        let bytes = &self.bytes[bit / 8..];
+        let low = mask(self.bits);
+        match bytes.first_chunk::<16>() {
+            Some(word) => (u128::from_le_bytes(*word) >> (bit % 8)) as u64 & low,
+            None => {
+                let mut word = [0; 16];
+                word[..bytes.len()].copy_from_slice(bytes);
+                (u128::from_le_bytes(word) >> (bit % 8)) as u64 & low
+            }
+        }
+    }
+}
+
+impl Planes {
+    /// Panics when `words` does not hold `planes` planes of `count` bits.
+    pub fn from_words(count: usize, planes: usize, words: Vec<u64>) -> Planes {
+        let stride = count.div_ceil(64);
+        assert_eq!(words.len(), stride * planes, "words of {planes} planes of {count} bits");
+        Planes { words, stride }
+    }
+
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    pub fn plane(&self, at: usize) -> &[u64] {
+        &self.words[at * self.stride..][..self.stride]
+    }
+
+    /// Splits off the planes from `at` on.
+    pub fn split_off(&mut self, at: usize) -> Planes {
+        Planes { words: self.words.split_off(at * self.stride), stride: self.stride }
+    }
+}
+
+impl Drop for Packed {
+    fn drop(&mut self) {
+        // `zeroize` stores one byte at a time, too slowly for pools of this size; the barrier keeps the plain fill.
+        self.bytes.fill(0);
+        std::hint::black_box(self.bytes.as_mut_ptr());
+    }
+}
+
+impl Drop for Planes {
+    fn drop(&mut self) {
+        self.words.fill(0);
+        std::hint::black_box(self.words.as_mut_ptr());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ptc_ring::Seed;
+
+    #[test]
+    fn picked_elements_are_those_unpacked() {
+        for bits in 1..=64 {
+            let data = Seed::from_bytes([1; 32]).stream(0, bits as u64).ring(bits, 8 * 21);
+            let at: Vec<u64> = (0..21).map(|i| i * 5 % 8).collect();
+            let expected: Vec<u64> = at.iter().enumerate().map(|(i, &at)| data[8 * i + at as usize]).collect();
+            assert!(Packed::from_data(bits, &data).pick(8, &at).data == expected, "{bits} bits");
+            assert!(Packed::from_data(bits, &data).unpack().data == data, "{bits} bits");
+        }
+    }
+}
