@@ -148,6 +148,37 @@ pub enum StepOp {
     Reveal { to: Party },
 }
 
+impl StepOp {
+    /// The name in reports and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            StepOp::Clear(op) => op.name(),
+            StepOp::Encode => "encode",
+            StepOp::Share => "share",
+            StepOp::Local { .. } => "local",
+            StepOp::Layout(op) => op.name(),
+            StepOp::SumAxis { .. } => "sum_axis",
+            StepOp::PublicMatMul => "public_matmul",
+            StepOp::StaticMatMul { .. } => "static_matmul",
+            StepOp::StaticMul { .. } => "static_mul",
+            StepOp::MatMul { .. } => "matmul",
+            StepOp::Mul => "mul",
+            StepOp::Square => "square",
+            StepOp::Rescale => "rescale",
+            StepOp::Compare { .. } => "compare",
+            StepOp::Xor => "xor",
+            StepOp::Not => "not",
+            StepOp::And => "and",
+            StepOp::BitToShare => "bit_to_share",
+            StepOp::Gate => "gate",
+            StepOp::Table { .. } => "table",
+            StepOp::Exp2(_) => "exp2",
+            StepOp::Max => "max",
+            StepOp::Reveal { .. } => "reveal",
+        }
+    }
+}
+
 /// `2^x` for `-2^range_bits <= x <= 1`, shared in a ring of `range_bits + 1 + frac` bits or more (its high bits are
 /// dropped). With `x = base·i + r` split at each party, `2^r` is a product of two private factors and `2^(base·i)` a
 /// look-up on `index_bits` bits.
