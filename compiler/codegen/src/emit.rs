@@ -416,7 +416,7 @@ impl Emitter<'_> {
         let from = self.graph.node(node.inputs[0]).fixed.expect("a looked-up value has a ring");
         let to = node.fixed.expect("a table has a ring");
         let index_bits = values[0].len().ilog2();
-        let shift = (from.frac as i32 + step_bits) as u32;
+        let shift = (from.frac as i32 - step_bits) as u32;
         let x = self.operand(node.inputs[0], index_bits + shift);
         let start = (low * (from.frac as f64).exp2()).round() as i64;
         let code = vec![

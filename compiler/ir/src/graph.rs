@@ -88,7 +88,7 @@ pub struct Node {
     /// `#[tolerance]` in force here.
     pub tolerance: Option<f64>,
     pub bound: Option<Bound>,
-    /// Ring and scale; present on secret reals after `widths`.
+    /// Ring and scale; present on secret reals after `truncate`. Before it, a pass that chooses a scale leaves 0 bits.
     pub fixed: Option<Fixed>,
 }
 

@@ -5,7 +5,7 @@
 //! - A value that depends on both parties' values is secret until a `Reveal`. (It may be labelled more secret than it
 //!   need be; `relocate` tightens that.)
 //! - An output's party sees its value.
-//! - Rings are at most 64 bits, bounds are ordered.
+//! - Rings are at most 64 bits (0: only the scale is chosen so far), bounds are ordered.
 //!
 //! [`unique_names`] and [`needed_reveals`] hold from `canonical` and `relocate` on.
 
@@ -162,9 +162,9 @@ fn bits(graph: &Graph, node: &Node, kinds: &[InputKind]) -> Option<String> {
 
 fn annotations(node: &Node) -> Option<String> {
     if let Some(fixed) = node.fixed
-        && (fixed.bits == 0 || fixed.bits > 64 || fixed.frac > fixed.bits)
+        && (fixed.bits > 64 || fixed.frac > 127)
     {
-        return Some(format!("its ring({}, {}) is not one of 1 to 64 bits", fixed.bits, fixed.frac));
+        return Some(format!("its ring({}, {}) has more than 64 bits, or 127 behind the point", fixed.bits, fixed.frac));
     }
     match node.bound {
         Some(bound) if bound.low.is_nan() || bound.high.is_nan() || bound.low > bound.high => {

@@ -268,7 +268,7 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
         Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits).input_bits(x_frac),
         Operator::Table { step_bits, values, .. } => {
             let index_bits = values[0].len().ilog2();
-            (index_bits as i32 + x_frac as i32 + step_bits).max(1) as u32
+            (index_bits as i32 + x_frac as i32 - step_bits).max(1) as u32
         }
         _ => ring,
     }

@@ -13,7 +13,7 @@ use crate::options::PassError;
 pub struct Piece {
     threshold: f64,
     scale_bits: i32,
-    /// Ascending in `u`; degree 4 or 6.
+    /// Ascending in `u`; degree 4 or 6. The leading one is a power of two, which costs no fraction bits.
     coefficients: &'static [f64],
     /// Largest error over all `x`, the linear pieces included.
     bound: f64,
@@ -22,31 +22,31 @@ pub struct Piece {
 /// Cheapest first.
 pub const GELU: &[Piece] = &[
     Piece {
-        threshold: 3.15,
+        threshold: 3.05,
         scale_bits: 2,
-        coefficients: &[0.00255483325, 6.13875837, -13.1948021, 18.0654275, -9.96390619],
-        bound: 0.0026,
+        coefficients: &[0.00366976327, 6.06414933, -12.4686067, 15.8990346, -8.0],
+        bound: 0.0038,
     },
     Piece {
         threshold: 3.7,
         scale_bits: 2,
-        coefficients: &[0.000370681598, 6.33464595, -15.978243, 32.1465474, -40.8224832, 28.8654207, -8.5837827],
-        bound: 0.00041,
+        coefficients: &[0.000419187852, 6.32961603, -15.8970591, 31.6804768, -39.6376388, 27.4988173, -8.0],
+        bound: 0.00043,
     },
 ];
 
 pub const SILU: &[Piece] = &[
     Piece {
-        threshold: 6.0,
+        threshold: 5.8,
         scale_bits: 3,
-        coefficients: &[0.0141356949, 14.0958934, -40.8315298, 72.5140503, -49.5304617],
-        bound: 0.015,
+        coefficients: &[0.00183581443, 14.5859742, -45.3684584, 86.8946596, -64.0],
+        bound: 0.018,
     },
     Piece {
-        threshold: 7.2,
+        threshold: 7.0,
         scale_bits: 3,
-        coefficients: &[0.00521205786, 15.0701166, -56.8834264, 165.150782, -280.581521, 248.43822, -88.2102407],
-        bound: 0.0055,
+        coefficients: &[0.00633337759, 14.9332419, -54.4091421, 149.60863, -237.863869, 195.507301, -64.0],
+        bound: 0.0066,
     },
 ];
 

@@ -78,7 +78,7 @@ fn normalised(
 
     let (lines, error) = lines(index_bits, &f);
     let most = lines.iter().flatten().fold(0f32, |m, v| m.max(v.abs())) as f64;
-    let step_bits = -(index_bits as i32);
+    let step_bits = index_bits as i32;
     let table = Operator::Table { low: TABLE_LOW, step_bits, values: lines };
     let table = b.node(table, &[unit], "line", -most, most);
     let frac = ptc_plan::step::Fixed { bits: 0, frac: LINE_FRAC };
