@@ -1,1 +1,124 @@
-//! The front half as one call.
+//! The front half as one call: model file to graph to plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ptc_codegen::Generated;
+use ptc_ir::Graph;
+use ptc_passes::options::{Options, PassError};
+use ptc_plan::file::Trust;
+use ptc_syntax::codes::{self, Code};
+use ptc_syntax::diagnostic::Diagnostic;
+use ptc_syntax::source::Sources;
+use ptc_syntax::span::{FileId, Span};
+
+/// What the user asks of a build.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The model's one entry when absent.
+    pub entry: Option<String>,
+    pub dims: BTreeMap<String, u64>,
+    pub passes: Options,
+}
+
+/// A model file that was read, with everything needed to show what is wrong with it.
+pub struct Failure {
+    pub sources: Sources,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+pub struct Built {
+    /// After every pass.
+    pub graph: Graph,
+    pub generated: Generated,
+    pub sources: Sources,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Names, shapes and visibility of a model, entry by entry.
+pub fn check(path: &Path, text: &str, request: &Request) -> Result<(Sources, Vec<Diagnostic>), Failure> {
+    let (_, sources, warnings) = front(path, text, request)?;
+    Ok((sources, warnings))
+}
+
+/// The graph that calibration samples.
+pub fn calibrated_graph(path: &Path, text: &str, request: &Request) -> Result<Graph, Failure> {
+    let (graph, sources, _) = front(path, text, request)?;
+    passes(&graph, request, Some(ptc_passes::CALIBRATED_AFTER), sources).map(|(graph, _)| graph)
+}
+
+/// The graph after the pass `last`, or as lowered.
+pub fn graph(path: &Path, text: &str, request: &Request, last: Option<&str>) -> Result<Graph, Failure> {
+    let (graph, sources, _) = front(path, text, request)?;
+    match last {
+        None => Ok(graph),
+        Some(_) => passes(&graph, request, last, sources).map(|(graph, _)| graph),
+    }
+}
+
+pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result<Built, Failure> {
+    let (graph, sources, warnings) = front(path, text, request)?;
+    let (graph, sources) = passes(&graph, request, None, sources)?;
+    match ptc_codegen::generate(&graph, trust) {
+        Ok(generated) => Ok(Built { graph, generated, sources, warnings }),
+        Err(errors) => {
+            let errors = errors.into_iter().map(|e| (e.origin, e.message, e.hint));
+            let diagnostics = located(&graph, &sources, codes::E0506, errors);
+            Err(Failure { sources, diagnostics })
+        }
+    }
+}
+
+fn passes(graph: &Graph, request: &Request, last: Option<&str>, sources: Sources) -> Result<(Graph, Sources), Failure> {
+    match ptc_passes::run(graph, &request.passes, last) {
+        Ok(graph) => Ok((graph, sources)),
+        Err(errors) => {
+            let errors = errors.into_iter().map(|PassError { origin, message, hint }| (origin, message, hint));
+            let diagnostics = located(graph, &sources, codes::E0505, errors);
+            Err(Failure { sources, diagnostics })
+        }
+    }
+}
+
+/// Errors by origin become diagnostics on that line.
+fn located(
+    graph: &Graph,
+    sources: &Sources,
+    code: Code,
+    errors: impl Iterator<Item = (u32, String, String)>,
+) -> Vec<Diagnostic> {
+    let place = |origin: u32| {
+        let origin = graph.origins.get(origin as usize)?;
+        let file = (0..).map(FileId).take_while(|&f| !sources.name(f).is_empty()).find(|&f| sources.name(f) == origin.file)?;
+        let text = sources.text(file);
+        let start = text.split_inclusive('\n').take(origin.line.saturating_sub(1) as usize).map(str::len).sum::<usize>();
+        let line = text[start..].lines().next().unwrap_or("");
+        let indent = line.len() - line.trim_start().len();
+        Some(Span::new(file, start + indent, start + line.trim_end().len().max(indent)))
+    };
+    errors
+        .map(|(origin, message, hint)| Diagnostic::new(code, place(origin).unwrap_or_default(), message).hint(hint))
+        .collect()
+}
+
+fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, Vec<Diagnostic>), Failure> {
+    let mut sources = Sources::default();
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let mut sibling = |module: &str| {
+        let path = folder.join(format!("{module}.ptx"));
+        let text = std::fs::read_to_string(&path).ok()?;
+        Some((path.display().to_string(), text))
+    };
+    let name = path.display().to_string();
+    let program = match ptc_typeck::load::load(&mut sources, &name, text, &mut sibling) {
+        Ok(program) => program,
+        Err(diagnostics) => return Err(Failure { sources, diagnostics }),
+    };
+    match ptc_lower::lower_entry(&program, request.entry.as_deref(), &request.dims) {
+        Ok(graph) => {
+            let warnings = program.warnings;
+            Ok((graph, sources, warnings))
+        }
+        Err(diagnostics) => Err(Failure { sources, diagnostics }),
+    }
+}

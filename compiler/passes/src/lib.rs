@@ -1,4 +1,7 @@
 //! Graph to graph, one file a pass.
+//!
+//! [`PIPELINE`] is the one list; its order is the design. Every pass is pure and deterministic, and the verifier runs after
+//! each of them.
 
 pub mod approximate;
 pub mod base;
@@ -7,3 +10,41 @@ pub mod options;
 pub mod ranges;
 pub mod rebuild;
 pub mod truncate;
+
+use ptc_ir::Graph;
+use ptc_ir::verify::verify;
+
+use options::{Options, PassError};
+
+pub struct Pass {
+    pub name: &'static str,
+    /// What holds from here on.
+    pub after: &'static str,
+    run: fn(&Graph, &Options) -> Result<Graph, Vec<PassError>>,
+}
+
+pub const PIPELINE: &[Pass] = &[
+    Pass { name: "base", after: "no secret softmax of base e", run: |g, _| Ok(base::run(g)) },
+    Pass { name: "bounds", after: "every value has a bound", run: |g, o| Ok(ranges::run(g, o)) },
+    Pass { name: "decompose", after: "secret functions are elementwise or a maximum", run: |g, o| Ok(decompose::run(g, o)) },
+    Pass { name: "ranges", after: "every new value has a bound", run: |g, o| Ok(ranges::run(g, o)) },
+    Pass { name: "approximate", after: "every secret node is one step or local", run: approximate::run },
+    Pass { name: "truncate", after: "every secret value has a ring and a scale", run: truncate::run },
+];
+
+/// The passes that calibration samples behind: composite functions are primitives, nothing is approximated.
+pub const CALIBRATED_AFTER: &str = "decompose";
+
+/// Runs the pipeline up to and with the pass `last`, or whole.
+pub fn run(graph: &Graph, options: &Options, last: Option<&str>) -> Result<Graph, Vec<PassError>> {
+    let mut graph = graph.clone();
+    for pass in PIPELINE {
+        graph = (pass.run)(&graph, options)?;
+        let problems = verify(&graph);
+        assert!(problems.is_empty(), "after pass `{}`: {}", pass.name, problems[0]);
+        if last == Some(pass.name) {
+            break;
+        }
+    }
+    Ok(graph)
+}
