@@ -5,11 +5,14 @@
 //! [`price`] and the correlations it consumes in [`bill`]); the plan file ([`file`]) that both parties hold byte for byte; and kernels described as data ([`kernel`]).
 
 pub mod bill;
+pub mod check;
+pub mod encoding;
 pub mod file;
 pub mod float;
 pub mod kernel;
 pub mod operator;
 pub mod price;
 pub mod step;
+pub mod summary;
 
 pub use file::Plan;
