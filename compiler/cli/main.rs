@@ -1,2 +1,52 @@
-//! The command line.
-fn main() {}
+//! The command line: files, tokenizers, weights; the only room that sees both halves.
+//!
+//! Results go to standard output, everything else to standard error. A failure is told once, with its fix, and exits
+//! with 1 (2 for a wrong command line).
+
+mod commands;
+mod failure;
+mod model;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Private Transformer inference: a model stays with its owner, an input stays with its owner, the answer goes where the
+/// model says.
+///
+/// Write or import a model as a `.ptx` file, `ptc build` it into a plan, give both parties the plan, and each runs
+/// `ptc run` on its own machine.
+#[derive(Parser)]
+#[command(name = "ptc", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Build(commands::build::Arguments),
+    Check(commands::check::Arguments),
+    Fmt(commands::format::Arguments),
+    Explain(commands::explain::Arguments),
+    Calibrate(commands::calibrate::Arguments),
+    Help(commands::help::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Build(arguments) => commands::build::run(arguments),
+        Command::Check(arguments) => commands::check::run(arguments),
+        Command::Fmt(arguments) => commands::format::run(arguments),
+        Command::Explain(arguments) => commands::explain::run(arguments),
+        Command::Calibrate(arguments) => commands::calibrate::run(arguments),
+        Command::Help(arguments) => commands::help::run(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `ptc build`: a model becomes a plan.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ptc_plan::file::Trust;
+use ptc_plan::price;
+use ptc_syntax::diagnostic;
+
+use crate::failure::Failure;
+use crate::model::{self, ModelArguments};
+
+/// Compile a model into the plan that both parties execute
+///
+/// The plan is data only: no weights, no machine code. Give the same file to both parties.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Where to write the plan. Default: the model's name with `.plan`.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where correlated randomness comes from.
+    #[arg(long, value_enum, default_value_t = TrustMode::Dealer)]
+    pub trust: TrustMode,
+    /// Print the graph after this pass instead of writing a plan (`lower` for the graph before the first).
+    #[arg(long, value_name = "PASS")]
+    pub emit_graph: Option<String>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum TrustMode {
+    /// A third process that sees no data and colludes with neither party (`ptc deal`).
+    Dealer,
+}
+
+impl From<TrustMode> for Trust {
+    fn from(mode: TrustMode) -> Trust {
+        match mode {
+            TrustMode::Dealer => Trust::Dealer,
+        }
+    }
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let start = Instant::now();
+    let text = arguments.model.text()?;
+    let request = arguments.model.request()?;
+    if let Some(pass) = &arguments.emit_graph {
+        return emit_graph(&arguments.model, &text, &request, pass);
+    }
+    let built = ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into())?;
+    diagnostic::print(&built.warnings, &built.sources);
+    let plan = &built.generated.plan;
+    let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("plan"));
+    model::write(&output, &plan.to_bytes())?;
+    let (total, _) = price::total(plan);
+    let dims: Vec<String> = plan.dims.iter().map(|(name, size)| format!("{name}={size}")).collect();
+    eprintln!(
+        "{}: {} ({}), {} steps, {} rounds, {:.2} MB online, built in {:.2} s",
+        output.display(),
+        plan.entry,
+        dims.join(", "),
+        plan.steps.len(),
+        total.rounds,
+        (total.sent[0] + total.sent[1]) as f64 / 1e6,
+        start.elapsed().as_secs_f64()
+    );
+    if request.passes.calibration.seen.is_empty() {
+        eprintln!(
+            "note: no ranges were measured, so rings are as wide as worst cases ask; `ptc calibrate` makes the plan cheaper"
+        );
+    }
+    Ok(())
+}
+
+fn emit_graph(model: &ModelArguments, text: &str, request: &ptc_driver::Request, pass: &str) -> Result<(), Failure> {
+    let names: Vec<&str> = ptc_passes::PIPELINE.iter().map(|pass| pass.name).collect();
+    if pass != "lower" && !names.contains(&pass) {
+        return Err(Failure::new(format!("there is no pass `{pass}`"), format!("passes: lower, {}", names.join(", "))));
+    }
+    let last = (pass != "lower").then_some(pass);
+    let graph = ptc_driver::graph(&model.model, text, request, last)?;
+    print!("{}", ptc_ir::print::print(&graph));
+    Ok(())
+}

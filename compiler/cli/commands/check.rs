@@ -1,0 +1,22 @@
+//! `ptc check`: what is wrong with a model, without building it.
+
+use ptc_syntax::diagnostic;
+
+use crate::failure::Failure;
+use crate::model::ModelArguments;
+
+/// Check names, shapes and visibility of a model
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let text = arguments.model.text()?;
+    let request = arguments.model.request()?;
+    let (sources, warnings) = ptc_driver::check(&arguments.model.model, &text, &request)?;
+    diagnostic::print(&warnings, &sources);
+    eprintln!("{}: no errors", arguments.model.model.display());
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `ptc explain`: what a plan does, costs, reveals and errs.
+
+use ptc_plan::Plan;
+use ptc_plan::file::Trust;
+
+use crate::failure::Failure;
+use crate::model::ModelArguments;
+
+/// Show every protocol step of a plan: ring, rounds, bytes, error, and what is revealed to whom
+///
+/// Takes a plan, or a model with the same options as `ptc build`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let path = &arguments.model.model;
+    let plan = if path.extension().is_some_and(|extension| extension == "ptx") {
+        let request = arguments.model.request()?;
+        ptc_driver::build(path, &arguments.model.text()?, &request, Trust::Dealer)?.generated.plan
+    } else {
+        read_plan(path)?
+    };
+    let report = ptc_report::explain(&plan);
+    print!("{}", if arguments.json { report.json() } else { report.text() });
+    Ok(())
+}
+
+pub fn read_plan(path: &std::path::Path) -> Result<Plan, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let message = format!("`{}` cannot be read: {error}", path.display());
+        Failure::new(message, "make the plan with `ptc build MODEL.ptx`")
+    })?;
+    Plan::from_bytes(&bytes).map_err(|error| {
+        let message = format!("`{}` is not a good plan: {error}", path.display());
+        Failure::new(message, "build it again with `ptc build`, and give both parties the same file")
+    })
+}

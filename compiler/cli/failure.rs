@@ -1,0 +1,45 @@
+//! Why a command ended without its result.
+
+use ptc_driver::Failure as SourceFailure;
+use ptc_syntax::diagnostic;
+
+pub enum Failure {
+    /// Errors in a model's source, shown in place.
+    Source(Box<SourceFailure>),
+    /// Everything else: what happened, and what to do.
+    Message { message: String, hint: Option<String> },
+    /// Already told.
+    Told,
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Message { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    pub fn tell(&self) {
+        match self {
+            Failure::Source(failure) => diagnostic::print(&failure.diagnostics, &failure.sources),
+            Failure::Message { message, hint } => {
+                eprintln!("error: {message}");
+                if let Some(hint) = hint {
+                    eprintln!("hint: {hint}");
+                }
+            }
+            Failure::Told => {}
+        }
+    }
+}
+
+/// Errors of the rooms below say their own fix on a `hint:` line.
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Message { message: error.to_string(), hint: None }
+    }
+}
+
+impl From<SourceFailure> for Failure {
+    fn from(failure: SourceFailure) -> Failure {
+        Failure::Source(Box::new(failure))
+    }
+}
