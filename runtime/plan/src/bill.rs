@@ -5,7 +5,7 @@
 //! correlation: its wire forms, in order, are [`Correlation::corrections`].
 
 use crate::file::Plan;
-use crate::price::{carry_digits, carry_levels, max_levels, packed, plane_bytes, ring, FRAME_HEADER};
+use crate::price::{FRAME_HEADER, carry_digits, carry_levels, max_levels, packed, plane_bytes, ring};
 use crate::step::{Exp2, Fixed, Form, Party, Step, StepOp, Value, ValueId};
 
 /// Bytes of each party's seed.
@@ -148,7 +148,9 @@ impl Correlation {
             StaticMatMul { rows, columns, bits, .. } | CrossMatMul { rows, columns, bits, .. } => {
                 vec![Part::Ring { count: rows * columns, bits: *bits }]
             }
-            MatMul { batch, rows, columns, bits, .. } => vec![Part::Ring { count: batch * rows * columns, bits: *bits }],
+            MatMul { batch, rows, columns, bits, .. } => {
+                vec![Part::Ring { count: batch * rows * columns, bits: *bits }]
+            }
             StaticMul { count, bits, .. }
             | CrossMul { count, bits, .. }
             | Mul { count, bits, .. }

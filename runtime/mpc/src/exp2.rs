@@ -1,0 +1,115 @@
+//! `2^x`.
+//!
+//! Input: a share of `x` with `frac` fraction bits, `-2^range_bits <= x <= 1`. Output: a share of `2^x` with
+//! `factor_frac + table_frac` fraction bits in `exp.ring`.
+//! Correlation: a rotated table, a cross product of masks, a triple. Security: semi-honest. Reveals: nothing. Price: 2
+//! rounds; each way `index_bits + ring + factor_frac` bits an element, then `2·ring`.
+//!
+//! With `base = 2^step_bits`, each party writes its share as `base·i + r`, `0 <= r < base`. Then
+//! `2^x = 2^r0 · 2^r1 · 2^(base·(i0 + i1))`: two private factors, whose product needs one opening of each, and a power for
+//! which `(i0 + i1) mod 2^index_bits` is looked up. The sum of shares may wrap around the ring; the index wraps around with
+//! it, so that the table reads an index `I > 0` as `I - 2^index_bits`.
+
+use ptc_correlation::types::PowerMask;
+use ptc_net::PeerError;
+use ptc_plan::step::{Exp2, Party};
+use ptc_ring::tensor::{Share, add_assign, mask};
+
+use crate::context::Context;
+use crate::mul::mul;
+use crate::table::masked_index;
+use crate::wire::{Incoming, Outgoing, hide, ring_len};
+
+pub async fn exp2(
+    context: &Context,
+    x: &Share,
+    frac: u32,
+    exp: Exp2,
+    correlation: PowerMask,
+) -> Result<Share, PeerError> {
+    let (count, bits, wide) = (x.len(), exp.index_bits, exp.ring + exp.factor_frac);
+    let PowerMask { mut table, factors, triple } = correlation;
+    let mut index = masked_index(x, exp.step_bits + frac, &table.rotation.unpack());
+    let factor = Share { bits: wide, data: private_factors(&x.data, frac, exp) };
+    let own = factors.mask.unpack();
+    let hidden = hide(&factor, &own);
+    let out = Outgoing::default().ring(bits, &index).ring(wide, &hidden).into_bytes();
+    let answer = context.lane.exchange(out, ring_len(count, bits) + ring_len(count, wide)).await?;
+    let mut answer = Incoming::new(&answer);
+    add_assign(&mut index, &answer.ring(bits, count), bits);
+    let opened = answer.ring(wide, count);
+
+    let power = table.tables.pop().expect("a power has one table").pick(1 << bits, &index);
+    // F0·F1 with F0 - a and F1 - b opened: a·(F1 - b) + [a·b] at the server, (F0 - a)·F1 + [a·b] at the client. Shifted at
+    // each party; the server first adds what makes the result the ceiling or the floor.
+    let (own, up) = match context.party {
+        Party::Server => (own, mask(exp.factor_frac)),
+        Party::Client => (factor, 0),
+    };
+    let (low, high) = (mask(wide), exp.factor_frac);
+    let mut product = factors.product.unpack();
+    product.bits = exp.ring;
+    for ((product, own), opened) in product.data.iter_mut().zip(&own.data).zip(&opened) {
+        *product = (product.wrapping_add(own.wrapping_mul(*opened)).wrapping_add(up) & low) >> high;
+    }
+    mul(context, &product, &power, triple).await
+}
+
+/// The table's entry at `index`: `2^(base·I)` for the `I` that the index stands for, to the nearest unit.
+pub fn power_table(exp: Exp2) -> Vec<u64> {
+    let entries = 1u64 << exp.index_bits;
+    let entry = |index: u64| {
+        let octaves = ((entries - index) % entries) << exp.step_bits;
+        match u64::from(exp.table_frac).checked_sub(octaves) {
+            Some(place) => 1 << place,
+            // Half a unit is rounded up.
+            None => u64::from(octaves == u64::from(exp.table_frac) + 1),
+        }
+    };
+    (0..entries).map(entry).collect()
+}
+
+/// `2^r` for the low `step_bits + frac` bits `r` of each element, with `factor_frac` fraction bits. Without a branch or an
+/// index: the elements are secret. Right to half a unit, and `2^(factor_frac + 2^step_bits - 30)` units of the polynomial.
+pub(crate) fn private_factors(x: &[u64], frac: u32, exp: Exp2) -> Vec<u64> {
+    let octaves = 1 << exp.step_bits;
+    assert!(frac <= 32 && exp.factor_frac + octaves <= 29, "factors of {octaves} octaves, {} bits", exp.factor_frac);
+    let (low, frac_low, up) = (mask(exp.step_bits + frac), mask(frac), 32 - frac);
+    let factor = |x: &u64| {
+        let rest = x & low;
+        let power = fraction_power((rest & frac_low) << up);
+        // Between 2^32 and 2^33, to be shifted right by four bits or more.
+        let down = 32 - u64::from(exp.factor_frac) - (rest >> frac);
+        (power + (1 << (down - 1))) >> down
+    };
+    x.iter().map(factor).collect()
+}
+
+/// `2^(t / 2^32) · 2^32` for `t < 2^32`, within four units: `1 + t·q(t)`, `q` the minimax polynomial of degree 6 (maximal
+/// error `2^-33.9`), in 32-bit products.
+#[inline(always)]
+fn fraction_power(t: u64) -> u64 {
+    const Q: [u64; 7] = [2977044493, 1031764452, 238392929, 41290999, 5766528, 615169, 92725];
+    let times = |x: u64| (x * t + (1 << 31)) >> 32;
+    let q = Q[..6].iter().rev().fold(Q[6], |sum, coefficient| times(sum) + coefficient);
+    times(q) + (1 << 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_are_right_to_half_a_unit() {
+        for (step_bits, frac, factor_frac) in [(2, 12, 13), (3, 16, 13), (3, 20, 20), (0, 32, 16), (1, 0, 18)] {
+            let exp = Exp2 { index_bits: 4, step_bits, factor_frac, table_frac: 16, ring: 32 };
+            let end = 1u64 << (step_bits + frac);
+            let x: Vec<u64> = (0..end).step_by((end / 5000 + 1) as usize).chain([end - 1]).collect();
+            for (x, found) in x.iter().zip(private_factors(&x, frac, exp)) {
+                let expected = (*x as f64 / (frac as f64).exp2() + factor_frac as f64).exp2();
+                let polynomial = ((factor_frac + (1 << step_bits)) as f64 - 30.0).exp2();
+                assert!((found as f64 - expected).abs() <= 0.5 + polynomial, "{x} with {exp:?}: {found}, {expected}");
+            }
+        }
+    }
+}
