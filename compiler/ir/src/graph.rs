@@ -60,6 +60,8 @@ pub enum Grade {
     Calibrated,
     /// From the defaults for uncalibrated models.
     Assumed,
+    /// Of those elements that a later gate keeps; the others may hold anything.
+    Gated,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

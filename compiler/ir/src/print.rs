@@ -138,6 +138,7 @@ pub(crate) fn grade(grade: Grade) -> &'static str {
         Grade::Proved => "proved",
         Grade::Calibrated => "calibrated",
         Grade::Assumed => "assumed",
+        Grade::Gated => "gated",
     }
 }
 

@@ -96,6 +96,13 @@ impl Builder<'_> {
         id
     }
 
+    /// As [`Builder::node`], where a later gate keeps only the elements that the bound holds for.
+    fn gated(&mut self, op: Operator, inputs: &[NodeId], part: &str, low: f64, high: f64) -> NodeId {
+        let id = self.node(op, inputs, part, low, high);
+        self.out.node_mut(id).bound = Some(Bound { low, high, grade: Grade::Gated });
+        id
+    }
+
     /// `x` with `frac` fraction bits; what an outer pass knows of its bound stays.
     fn rescale(&mut self, x: NodeId, frac: u32, part: &str) -> NodeId {
         let bound = self.bound(x);

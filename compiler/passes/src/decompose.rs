@@ -162,6 +162,9 @@ fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
     let mut weights = short(out, power, frac, node, "weights");
     bounded(out, weights, 0.0, 1.5);
     if clip {
+        for id in [power, weights] {
+            out.node_mut(id).bound = Some(Bound { low: 0.0, high: 1.5, grade: Grade::Gated });
+        }
         // Beyond its range the power wraps to anything; a comparison on few bits removes it.
         let distance = derive(out, Operator::Subtract, &[coarse, most], node, "distance");
         bounded(out, distance, -range, 1.0);

@@ -111,12 +111,12 @@ pub fn smooth_ramp(b: &mut Builder, pieces: &[Piece], tolerance: f64) -> Result<
     let above = b.node(Operator::Not, &[below_high], "above", 0.0, 1.0);
 
     let short = b.rescale(x, frac, "short");
-    let scaled = b.node(Operator::Scale { by: (-piece.scale_bits as f64).exp2() }, &[short], "scaled", -1.0, 1.0);
-    let square = b.node(Operator::Square, &[scaled], "u", 0.0, 1.0);
+    let scaled = b.gated(Operator::Scale { by: (-piece.scale_bits as f64).exp2() }, &[short], "scaled", -1.0, 1.0);
+    let square = b.gated(Operator::Square, &[scaled], "u", 0.0, 1.0);
     let u = b.rescale(square, POLYNOMIAL_FRAC, "u.short");
     let even = polynomial(b, u, piece.coefficients);
-    let half = b.node(Operator::Scale { by: 0.5 }, &[short], "half", -t / 2.0, t / 2.0);
-    let bent = b.node(Operator::Add, &[even, half], "bent", -1.0, t + 1.0);
+    let half = b.gated(Operator::Scale { by: 0.5 }, &[short], "half", -t / 2.0, t / 2.0);
+    let bent = b.gated(Operator::Add, &[even, half], "bent", -1.0, t + 1.0);
     let bent = b.rescale(bent, frac, "bent.short");
 
     let high = bound.high.max(t + 1.0);
@@ -133,24 +133,24 @@ pub fn smooth_ramp(b: &mut Builder, pieces: &[Piece], tolerance: f64) -> Result<
 /// Degree 4: `a(u² + bu + c)² + du + e`. Degree 6: `a(u³ + bu² + cu + d)² + eu² + fu + g`. Squares are half the price of
 /// products.
 fn polynomial(b: &mut Builder, u: NodeId, c: &[f64]) -> NodeId {
-    let square = b.node(Operator::Square, &[u], "v", 0.0, 1.0);
+    let square = b.gated(Operator::Square, &[u], "v", 0.0, 1.0);
     if let &[p0, p1, p2, p3, p4] = c {
         let linear = p3 / (2.0 * p4);
         let constant = (p2 / p4 - linear * linear) / 2.0;
         let q = combine(b, &[(square, 1.0), (u, linear)], constant, "q");
         let q = b.rescale(q, POLYNOMIAL_FRAC, "q.short");
-        let q2 = b.node(Operator::Square, &[q], "q2", 0.0, 4.0);
+        let q2 = b.gated(Operator::Square, &[q], "q2", 0.0, 4.0);
         return combine(b, &[(q2, p4), (u, p1 - 2.0 * p4 * linear * constant)], p0 - p4 * constant * constant, "even");
     }
     let &[p0, p1, p2, p3, p4, p5, p6] = c else { unreachable!("pieces have degree 4 or 6") };
     let v = b.rescale(square, POLYNOMIAL_FRAC, "v.short");
-    let cube = b.node(Operator::Multiply, &[u, v], "cube", 0.0, 1.0);
+    let cube = b.gated(Operator::Multiply, &[u, v], "cube", 0.0, 1.0);
     let c2 = p5 / (2.0 * p6);
     let c1 = (p4 / p6 - c2 * c2) / 2.0;
     let c0 = (p3 / p6 - 2.0 * c2 * c1) / 2.0;
     let q = combine(b, &[(cube, 1.0), (v, c2), (u, c1)], c0, "q");
     let q = b.rescale(q, POLYNOMIAL_FRAC, "q.short");
-    let q2 = b.node(Operator::Square, &[q], "q2", 0.0, 4.0);
+    let q2 = b.gated(Operator::Square, &[q], "q2", 0.0, 4.0);
     let rest = [(q2, p6), (v, p2 - p6 * (2.0 * c2 * c0 + c1 * c1)), (u, p1 - 2.0 * p6 * c1 * c0)];
     combine(b, &rest, p0 - p6 * c0 * c0, "even")
 }
@@ -162,15 +162,15 @@ fn combine(b: &mut Builder, terms: &[(NodeId, f64)], constant: f64, part: &str) 
     for &(term, factor) in terms {
         let scaled = match factor == 1.0 {
             true => term,
-            false => b.node(Operator::Scale { by: factor }, &[term], &format!("{part}.term"), -WIDE * 8.0, WIDE * 8.0),
+            false => b.gated(Operator::Scale { by: factor }, &[term], &format!("{part}.term"), -WIDE * 8.0, WIDE * 8.0),
         };
         sum = Some(match sum {
             None => scaled,
-            Some(before) => b.node(Operator::Add, &[before, scaled], &format!("{part}.sum"), -WIDE, WIDE),
+            Some(before) => b.gated(Operator::Add, &[before, scaled], &format!("{part}.sum"), -WIDE, WIDE),
         });
     }
     let sum = sum.expect("at least one term");
-    b.node(Operator::Offset { by: constant }, &[sum], part, -WIDE, WIDE)
+    b.gated(Operator::Offset { by: constant }, &[sum], part, -WIDE, WIDE)
 }
 
 #[cfg(test)]
