@@ -1,0 +1,89 @@
+//! What each step is: its protocol with a citation, and what it lets a party learn beyond its share of the result.
+
+use crate::step::{Party, StepOp};
+
+/// What a step opens, and why that is all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// The party that learns the step's value; `None` where nobody learns anything.
+    pub to: Option<Party>,
+    /// One line that justifies it, against an adversary who follows the protocol.
+    pub because: &'static str,
+}
+
+const LOCAL: &str = "each party computes on its own share; nothing is sent";
+const OWN: &str = "its owner computes on what it knows already; nothing is sent";
+const MASKED: &str = "what is opened is masked by a uniform ring element that is used once";
+const MASKED_BITS: &str = "what is opened is masked by uniform bits that are used once";
+
+pub fn leaks(op: &StepOp) -> Leak {
+    let nothing = |because| Leak { to: None, because };
+    match op {
+        StepOp::Clear(_) | StepOp::Encode => nothing(OWN),
+        StepOp::Share => nothing("the owner's share is the value, the other's is zero; nothing is sent"),
+        StepOp::Local { .. }
+        | StepOp::Layout(_)
+        | StepOp::SumAxis { .. }
+        | StepOp::PublicMatMul
+        | StepOp::Xor
+        | StepOp::Not => nothing(LOCAL),
+        StepOp::StaticMatMul { .. } | StepOp::StaticMul { .. } => nothing(
+            "factors are opened under uniform masks: a weight once for the session, all else fresh for each use",
+        ),
+        StepOp::MatMul { .. } | StepOp::Mul | StepOp::Square => nothing(MASKED),
+        StepOp::Rescale => {
+            nothing("at most one bit of each share is opened, masked by a uniform bit that is used once")
+        }
+        StepOp::Compare { .. } | StepOp::And | StepOp::BitToShare => nothing(MASKED_BITS),
+        StepOp::Gate => nothing("the bit and the value are opened under uniform masks that are used once"),
+        StepOp::Table { .. } => nothing("the index is opened plus a uniform rotation that is used once"),
+        StepOp::Exp2(_) => nothing("index, factors and products are opened under uniform masks that are used once"),
+        StepOp::Max => nothing("the winners of each level stay shared; comparisons and gates open masked values only"),
+        StepOp::Reveal { to } => {
+            Leak { to: Some(*to), because: "the value is opened because the source says so; the sender learns nothing" }
+        }
+    }
+}
+
+/// The protocol's name, with where it comes from in parentheses.
+pub fn protocol(op: &StepOp) -> &'static str {
+    match op {
+        StepOp::Clear(_) => "clear computation (its owner alone)",
+        StepOp::Encode => "fixed-point encoding (its owner alone)",
+        StepOp::Share => "input sharing (the owner's share is the value)",
+        StepOp::Local { .. } => "fused local kernel (linear in the shares)",
+        StepOp::Layout(_) => "layout (local)",
+        StepOp::SumAxis { .. } => "local sum (linear in the shares)",
+        StepOp::PublicMatMul => "product with a public matrix (linear in the shares)",
+        StepOp::StaticMatMul { .. } => "one-sided matrix product, preprocessed (Delphi, USENIX Security 2020)",
+        StepOp::StaticMul { .. } => "one-sided product, preprocessed (Delphi, USENIX Security 2020)",
+        StepOp::MatMul { .. } => "matrix triple (Beaver, CRYPTO '91; SecureML, S&P 2017)",
+        StepOp::Mul => "triple (Beaver, CRYPTO '91, section 2)",
+        StepOp::Square => "square pair (Beaver, CRYPTO '91, section 2)",
+        StepOp::Rescale => "rescale with a known sign (SIRNN, S&P 2021)",
+        StepOp::Compare { .. } => "carry tree on two-bit digits (CrypTFlow2, CCS 2020, section 3.1)",
+        StepOp::Xor | StepOp::Not => "local bit operation (GMW, STOC '87)",
+        StepOp::And => "bit triple (GMW, STOC '87; Beaver, CRYPTO '91)",
+        StepOp::BitToShare => "bit to ring with a bit shared both ways (daBit; Rotaru and Wood, INDOCRYPT 2019)",
+        StepOp::Gate => "bit times value on a masked bit and value (Beaver, CRYPTO '91)",
+        StepOp::Table { .. } => "rotated truth table (one-time truth table; Ishai et al., TCC 2013)",
+        StepOp::Exp2(_) => "power of two: rotated table times private factors (after SIRNN, S&P 2021)",
+        StepOp::Max => "tournament of comparisons and gates (CrypTFlow2, CCS 2020)",
+        StepOp::Reveal { .. } => "opening to one party",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_reveal_opens_a_value_and_to_its_party_alone() {
+        for to in [Party::Server, Party::Client] {
+            assert_eq!(leaks(&StepOp::Reveal { to }).to, Some(to));
+        }
+        for op in [StepOp::Max, StepOp::Mul, StepOp::Rescale, StepOp::Share, StepOp::Compare { threshold: 0 }] {
+            assert_eq!(leaks(&op).to, None, "{}", op.name());
+        }
+    }
+}
