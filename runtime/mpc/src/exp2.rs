@@ -55,20 +55,6 @@ pub async fn exp2(
     mul(context, &product, &power, triple).await
 }
 
-/// The table's entry at `index`: `2^(base·I)` for the `I` that the index stands for, to the nearest unit.
-pub fn power_table(exp: Exp2) -> Vec<u64> {
-    let entries = 1u64 << exp.index_bits;
-    let entry = |index: u64| {
-        let octaves = ((entries - index) % entries) << exp.step_bits;
-        match u64::from(exp.table_frac).checked_sub(octaves) {
-            Some(place) => 1 << place,
-            // Half a unit is rounded up.
-            None => u64::from(octaves == u64::from(exp.table_frac) + 1),
-        }
-    };
-    (0..entries).map(entry).collect()
-}
-
 /// `2^r` for the low `step_bits + frac` bits `r` of each element, with `factor_frac` fraction bits. Without a branch or an
 /// index: the elements are secret. Right to half a unit, and `2^(factor_frac + 2^step_bits - 30)` units of the polynomial.
 pub(crate) fn private_factors(x: &[u64], frac: u32, exp: Exp2) -> Vec<u64> {

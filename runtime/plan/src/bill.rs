@@ -187,6 +187,20 @@ pub fn leaf_products(bits: u32) -> usize {
     6 * (low / 2) + low % 2
 }
 
+/// The public table of [`Exp2`]. Entry `index` is `2^(base·I)` for the `I <= 0` that the index stands for, to the nearest unit.
+pub fn power_table(exp: Exp2) -> Vec<u64> {
+    let entries = 1u64 << exp.index_bits;
+    let entry = |index: u64| {
+        let octaves = ((entries - index) % entries) << exp.step_bits;
+        match u64::from(exp.table_frac).checked_sub(octaves) {
+            Some(place) => 1 << place,
+            // Half a unit is rounded up.
+            None => u64::from(octaves == u64::from(exp.table_frac) + 1),
+        }
+    };
+    (0..entries).map(entry).collect()
+}
+
 /// By how many bits a rescale outgrows what shifting leaves of its ring; 0 when it is local.
 pub fn rescale_growth(from: Fixed, to: Fixed) -> u32 {
     let left = (from.bits + to.frac).saturating_sub(from.frac);
