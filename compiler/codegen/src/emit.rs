@@ -186,12 +186,19 @@ impl Emitter<'_> {
             }
             Operator::MatMul { transpose_b } => match (is_secret(0), is_secret(1)) {
                 (true, true) => self.shared_product(node, *transpose_b, form, bits)?,
-                (true, false) => self.known_right(node, *transpose_b, form)?,
-                _ => self.known_left(node, *transpose_b, form)?,
+                (false, true) => self.known_left(node, *transpose_b, form)?,
+                (false, false) if input(0).visibility == Visibility::Server => {
+                    self.known_left(node, *transpose_b, form)?
+                }
+                // Also where the client knows the left operand and the server the right one.
+                _ => self.known_right(node, *transpose_b, form)?,
             },
             Operator::Multiply => match (is_secret(0), is_secret(1)) {
                 (true, true) => self.multiply(node, form, bits),
-                (left, _) => self.multiply_known(node, usize::from(!left), form),
+                (true, false) => self.multiply_known(node, 0, form),
+                (false, true) => self.multiply_known(node, 1, form),
+                // Each party knows one: the client's is shared.
+                (false, false) => self.multiply_known(node, usize::from(input(0).visibility == Visibility::Server), form),
             },
             Operator::Square => {
                 let x = self.operand(node.inputs[0], bits);
@@ -292,8 +299,9 @@ impl Emitter<'_> {
         if transpose_b {
             weight = self.clear(Operator::Permute { axes: vec![1, 0] }, weight, vec![shape[1], shape[0]], node);
         }
-        let x = self.operand(x, ring(form));
-        Ok(self.static_product(x, weight, node, node.shape.clone(), form, self.fixed_of(node, 0)))
+        let fixed = self.fixed_of(node, 0);
+        let x = self.shared_operand(x, ring(form), fixed);
+        Ok(self.static_product(x, weight, node, node.shape.clone(), form, fixed))
     }
 
     /// `w · x = (xᵀ · wᵀ)ᵀ`.
@@ -309,12 +317,13 @@ impl Emitter<'_> {
         let weight = self.at(w);
         let swap = Operator::Permute { axes: vec![1, 0] };
         let weight = self.clear(swap.clone(), weight, vec![w_shape[1], w_shape[0]], node);
-        let mut x = self.operand(x, ring(form));
+        let fixed = self.fixed_of(node, 1);
+        let mut x = self.shared_operand(x, ring(form), fixed);
         if !transpose_b {
             x = self.layout(swap.clone(), x, vec![x_shape[1], x_shape[0]], node, "transposed");
         }
         let turned = vec![node.shape[1], node.shape[0]];
-        let product = self.static_product(x, weight, node, turned, form, self.fixed_of(node, 1));
+        let product = self.static_product(x, weight, node, turned, form, fixed);
         Ok(self.step(StepOp::Layout(swap), &[product], node, form))
     }
 
@@ -387,8 +396,9 @@ impl Emitter<'_> {
     fn multiply_known(&mut self, node: &Node, secret: usize, form: Form) -> ValueId {
         let (x, w) = (node.inputs[secret], node.inputs[1 - secret]);
         let bits = ring(form);
-        let frac = node.fixed.map_or(0, |f| f.frac) - self.fixed_of(node, secret).frac;
-        let x = self.operand(x, bits);
+        let fixed = self.fixed_of(node, secret);
+        let frac = node.fixed.map_or(0, |f| f.frac) - fixed.frac;
+        let x = self.shared_operand(x, bits, fixed);
         let x = self.spread(x, node, "factor");
         let shape = self.graph.node(w).shape.clone();
         let mut weight = self.at(w);
@@ -525,8 +535,19 @@ impl Emitter<'_> {
         }
     }
 
+    /// The fixed point of an operand; one that its owner still knows gets half of the product's scale.
     fn fixed_of(&self, node: &Node, at: usize) -> Fixed {
-        self.graph.node(node.inputs[at]).fixed.expect("a secret operand has a ring")
+        let product = node.fixed.expect("a secret product has a ring");
+        self.graph.node(node.inputs[at]).fixed.unwrap_or(Fixed { bits: product.bits, frac: product.frac / 2 })
+    }
+
+    /// As [`Emitter::operand`]; a clear value is shared first.
+    fn shared_operand(&mut self, id: NodeId, bits: u32, fixed: Fixed) -> ValueId {
+        let value = self.at(id);
+        match self.form(value) {
+            Form::Clear(_) => self.share(value, Fixed { bits, frac: fixed.frac }),
+            _ => self.narrow(value, bits),
+        }
     }
 
     /// Drops high bits: local, and nothing when the ring is narrow already.

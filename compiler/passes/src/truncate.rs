@@ -8,7 +8,7 @@
 //! operand has too many fraction bits, once for each value and scale. Products keep their double scale through additions,
 //! so a truncation is as late as possible; with the bound known, each costs two bits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Node, NodeId, Op, Visibility};
@@ -56,6 +56,8 @@ pub fn quantise(by: f64) -> (i64, i32) {
 /// Fraction bits of every secret node; inserts the rescales.
 fn scales(graph: &Graph, options: &Options) -> Graph {
     let mut done: HashMap<(NodeId, u32), NodeId> = HashMap::new();
+    // Values whose scale a recipe has chosen: they enter products as they are.
+    let mut chosen: HashSet<NodeId> = HashSet::new();
     let Ok(out) = rebuild::<std::convert::Infallible>(graph, |out, _, mut node| {
         let op = match &node.op {
             Op::Apply(op) if node.visibility == Visibility::Secret => op.clone(),
@@ -75,13 +77,18 @@ fn scales(graph: &Graph, options: &Options) -> Graph {
         };
         if let Some(frac) = wanted {
             for input in &mut node.inputs {
-                if secret(out, *input) && !pinned(out, *input) {
+                if secret(out, *input) && !chosen.contains(input) {
                     *input = shorten(out, *input, frac, &mut done);
                 }
             }
         }
         let frac = result_frac(out, &node, &op, options);
+        let keeps = is_structure(&op) || matches!(op, Operator::Scale { by } if quantise(by).0.abs() == 1);
+        let stays = node.fixed.is_some() || (keeps && chosen.contains(&node.inputs[0]));
         let id = out.push(node);
+        if stays {
+            chosen.insert(id);
+        }
         out.node_mut(id).fixed = Some(Fixed { bits: 0, frac });
         Ok(id)
     });
@@ -94,23 +101,6 @@ fn secret(graph: &Graph, id: NodeId) -> bool {
 
 fn frac(graph: &Graph, id: NodeId) -> u32 {
     graph.node(id).fixed.map_or(0, |fixed| fixed.frac)
-}
-
-/// Scales that a recipe or an earlier rescale has chosen stay.
-fn pinned(graph: &Graph, id: NodeId) -> bool {
-    matches!(
-        graph.node(id).op,
-        Op::Apply(Operator::Rescale | Operator::Table { .. } | Operator::Slice { .. } | Operator::Reshape { .. })
-    ) && chosen(graph, id)
-}
-
-/// Follows structure to the node that determined the scale.
-fn chosen(graph: &Graph, id: NodeId) -> bool {
-    match &graph.node(id).op {
-        Op::Apply(Operator::Rescale | Operator::Table { .. }) => true,
-        Op::Apply(op) if is_structure(op) => chosen(graph, graph.node(id).inputs[0]),
-        _ => false,
-    }
 }
 
 fn is_bit(op: &Operator) -> bool {
@@ -161,9 +151,13 @@ fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u3
             operands().map(of).max().unwrap_or(clear_only)
         }
         Operator::Multiply | Operator::MatMul { .. } => {
-            let factor = |i: usize| match secret(out, node.inputs[i]) {
-                true => of(i),
-                false => factor_frac(out, node.inputs[i], options),
+            let both_clear = operands().next().is_none();
+            let factor = |i: usize| match out.node(node.inputs[i]).visibility {
+                Visibility::Secret => of(i),
+                Visibility::Server => options.weight_frac,
+                // The client's own operand of a product with the server's is shared like an activation.
+                _ if both_clear => options.activation_frac,
+                _ => FACTOR_FRAC,
             };
             factor(0) + factor(1)
         }
@@ -180,14 +174,6 @@ fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u3
         Operator::Gate => of(1),
         Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits).result_frac(),
         _ => of(0),
-    }
-}
-
-/// Weights by option; other clear factors (masks, reciprocals of counts) finer.
-fn factor_frac(graph: &Graph, id: NodeId, options: &Options) -> u32 {
-    match graph.node(id).visibility {
-        Visibility::Server => options.weight_frac,
-        _ => FACTOR_FRAC,
     }
 }
 

@@ -18,6 +18,8 @@ const RELATIVE_BITS: i32 = 13;
 const TABLE_LOW: f64 = 0.25;
 const LINE_FRAC: u32 = 15;
 const RESULT_BITS: i32 = 14;
+/// Fraction bits of the power that scales back, at the most.
+const FACTOR_FRAC: u32 = 20;
 
 pub fn rsqrt(b: &mut Builder) -> Result<NodeId, PassError> {
     normalised(b, "reciprocal square root", 7, |x| 1.0 / x.sqrt(), |e| (-e / 2.0).exp2())
@@ -97,6 +99,7 @@ fn normalised(
     let result = match factor {
         Some(factor) => {
             let value = b.rescale(value, LINE_FRAC, "at_unit.short");
+            let factor = b.rescale(factor, FACTOR_FRAC, "factor.short");
             b.node(Operator::Multiply, &[value, factor], "wide", 0.0, ends.1)
         }
         None => b.node(Operator::Scale { by: back(first as f64 + 1.0) }, &[value], "wide", 0.0, ends.1),
