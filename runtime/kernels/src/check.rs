@@ -27,7 +27,7 @@ pub fn inputs(kernel: &Elementwise, lengths: &[usize], len: usize) -> Result<(),
 }
 
 /// Panics unless the kernel is sound and its inputs fit.
-pub(crate) fn assert_fit(kernel: &Elementwise, given: &[&[u64]], len: usize) {
+pub fn assert_fit(kernel: &Elementwise, given: &[&[u64]], len: usize) {
     let lengths: Vec<usize> = given.iter().map(|input| input.len()).collect();
     if let Err(reason) = kernel.check().and_then(|()| inputs(kernel, &lengths, len)) {
         panic!("{reason}");

@@ -12,7 +12,7 @@ pub mod aligned;
 pub mod batched;
 pub mod blocks;
 pub mod check;
-mod packed;
+pub mod packed;
 mod portable;
 
 pub use packed::Packed;

@@ -1,0 +1,146 @@
+//! Ring products by Winograd's inner product (1968) on tiles of vector registers.
+//!
+//! For even `k`,
+//! `Σ x[i]·y[i] = Σ (x[2j] + y[2j+1])·(x[2j+1] + y[2j]) - Σ x[2j]·x[2j+1] - Σ y[2j]·y[2j+1]`,
+//! exact in any ring. It trades half of the multiplications, which are the dear part of 64 bits, for additions. The last
+//! sum depends on the packed factor alone, the one before costs one column's worth of work.
+//!
+//! A panel holds `width` columns of `b`: first the negated last sum, then `k` rows, padded to an even number. Missing
+//! columns are zero.
+
+use ptc_kernels::Packed;
+use ptc_kernels::aligned::Aligned;
+use ptc_kernels::blocks::{Output, over_rectangles};
+use ptc_plan::kernel::Word;
+
+use crate::host::Host;
+use crate::{Compiler, LlvmError};
+
+mod pack;
+mod tile;
+
+use pack::RingWord;
+
+/// Both words' tiles.
+pub struct Products {
+    word64: Tiles,
+    word32: Tiles,
+}
+
+/// The compiled tiles of one word: `tiles[r - 1]` multiplies `r` rows with a panel.
+struct Tiles {
+    width: usize,
+    tiles: Vec<Tile>,
+}
+
+/// `(a, row_words, panel, pairs, row_sums, out, out_row_words, prefetch)`; see [`tile`].
+type Tile = unsafe extern "C" fn(*const u8, u64, *const u8, u64, *const u8, *mut u64, u64, *const u8);
+
+impl Products {
+    pub fn new(compiler: &Compiler) -> Result<Products, LlvmError> {
+        Ok(Products { word64: Tiles::new(compiler, Word::W64)?, word32: Tiles::new(compiler, Word::W32)? })
+    }
+
+    fn tiles(&self, word: Word) -> &Tiles {
+        match word {
+            Word::W64 => &self.word64,
+            Word::W32 => &self.word32,
+        }
+    }
+
+    pub fn pack(&self, word: Word, k: usize, n: usize, b: &[u64]) -> Packed {
+        pack::pack(word, k, n, b, self.tiles(word).width)
+    }
+
+    pub fn product(&self, a: &[u64], m: usize, b: &Packed, out: &mut [u64]) {
+        let tiles = self.tiles(b.word);
+        b.check(pack::layout(tiles.width), a, m, out);
+        match b.word {
+            Word::W64 if b.k.is_multiple_of(2) => tiles.product(a, m, b, b.panels.words(), out),
+            Word::W64 => tiles.product(pack::even_rows(a, b.k).words(), m, b, b.panels.words(), out),
+            Word::W32 => tiles.product(&pack::narrow_rows(a, b.k).halves()[..m * pack::even(b.k)], m, b, b.panels.halves(), out),
+        }
+    }
+}
+
+/// The tile's rows and vectors of columns. With `v` vectors, a tile holds `rows · v` sums, `2 · v` vectors of `b`, two
+/// of `a` and two on the way.
+fn tile_shape(host: &Host) -> (usize, usize) {
+    match host.registers {
+        32.. => (4, 4),
+        _ => (2, 2),
+    }
+}
+
+impl Tiles {
+    fn new(compiler: &Compiler, word: Word) -> Result<Tiles, LlvmError> {
+        let (rows, vectors) = tile_shape(&compiler.host);
+        let bits = match word {
+            Word::W64 => 64,
+            Word::W32 => 32,
+        };
+        let lanes = compiler.host.vector_bits / bits;
+        let symbols: Vec<String> = (1..=rows).map(|row| format!("product{bits}_{row}")).collect();
+        let functions: String =
+            symbols.iter().zip(1..).map(|(symbol, row)| tile::text(symbol, bits, row, lanes, vectors)).collect();
+        let addresses = compiler.load(&functions, &symbols)?;
+        // SAFETY: `tile::text` defines each symbol with the arguments of `Tile`; the code outlives `Tiles`, because
+        // `Llvm` holds both and drops the code last.
+        let tile = |address: u64| unsafe { std::mem::transmute::<*const (), Tile>(address as *const ()) };
+        Ok(Tiles { width: lanes * vectors, tiles: addresses.into_iter().map(tile).collect() })
+    }
+
+    /// `a` has rows of even length, `panels` the order of [`pack`].
+    fn product<T: RingWord>(&self, a: &[T], m: usize, b: &Packed, panels: &[T], out: &mut [u64]) {
+        let (k, n, width, most) = (pack::even(b.k), b.n, self.width, self.tiles.len());
+        if k == 0 {
+            return out.fill(0);
+        }
+        let row_sums = pack::negated_row_sums(a, k);
+        let panel_words = pack::panel_words(b.k, width);
+        assert_eq!(a.len(), m * k, "words of a left factor");
+        assert_eq!(row_sums.len(), m, "sums of a left factor");
+        assert!(panels.len() >= n.div_ceil(width) * panel_words, "words of a packed factor");
+        let output = Output::new(out);
+        over_rectangles(m, most, n.div_ceil(width), m * k * n, |rows, columns| {
+            // Where the last panel is not full, its tiles go here first.
+            let mut edge = Aligned::zeros(most * width);
+            for panel in columns {
+                let used = width.min(n - panel * width);
+                let this = &panels[panel * panel_words..][..panel_words];
+                let next = &panels[(panel + 1) * panel_words..];
+                for first in rows.clone().step_by(most) {
+                    let height = most.min(rows.end - first);
+                    let (target, stride) = match used == width {
+                        true => (output.pointer().wrapping_add(first * n + panel * width), n),
+                        false => (edge.words_mut().as_mut_ptr(), width),
+                    };
+                    let ahead = next.as_ptr().wrapping_byte_add((first - rows.start) / most * (k / 2) * 64);
+                    // SAFETY: `a` and `row_sums` have `height` rows from `first` on, `this` is a panel of `k / 2` pairs
+                    // of rows; `target` has `height` rows of `width` words, `stride` apart, which no other call writes
+                    // meanwhile: rectangles are disjoint. A prefetch of any address is harmless.
+                    unsafe {
+                        self.tiles[height - 1](
+                            a[first * k..].as_ptr().cast(),
+                            k as u64,
+                            this.as_ptr().cast(),
+                            k as u64 / 2,
+                            row_sums[first..].as_ptr().cast(),
+                            target,
+                            stride as u64,
+                            ahead.cast(),
+                        );
+                    }
+                    if used < width {
+                        for row in 0..height {
+                            let start = (first + row) * n + panel * width;
+                            // SAFETY: inside this call's rectangle.
+                            let target = unsafe { output.part(start..start + used) };
+                            target.copy_from_slice(&edge.words()[row * width..][..used]);
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
