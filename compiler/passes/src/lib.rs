@@ -5,10 +5,16 @@
 
 pub mod approximate;
 pub mod base;
+pub mod canonical;
 pub mod decompose;
+pub mod fold;
+pub mod mask;
 pub mod options;
+pub mod order;
 pub mod ranges;
 pub mod rebuild;
+pub mod regroup;
+pub mod relocate;
 pub mod truncate;
 
 use ptc_ir::Graph;
@@ -24,7 +30,11 @@ pub struct Pass {
 }
 
 pub const PIPELINE: &[Pass] = &[
+    Pass { name: "canonical", after: "no equal nodes, no dead ones, unique names", run: |g, _| Ok(canonical::run(g)) },
+    Pass { name: "relocate", after: "only what depends on both parties is secret", run: |g, _| Ok(relocate::run(g)) },
     Pass { name: "base", after: "no secret softmax of base e", run: |g, _| Ok(base::run(g)) },
+    Pass { name: "fold", after: "factors and affines live in weights, Q, K, V are one product", run: |g, _| Ok(fold::run(g)) },
+    Pass { name: "mask", after: "publicly masked positions are not computed", run: |g, _| Ok(mask::run(g)) },
     Pass { name: "bounds", after: "every value has a bound", run: |g, o| Ok(ranges::run(g, o)) },
     Pass { name: "decompose", after: "secret functions are elementwise or a maximum", run: |g, o| Ok(decompose::run(g, o)) },
     Pass { name: "ranges", after: "every new value has a bound", run: |g, o| Ok(ranges::run(g, o)) },

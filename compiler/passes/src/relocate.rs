@@ -14,6 +14,8 @@
 //! sees anyway, and `scale` by a power of two or by at least one in size keep every bit of the operand. The receiver
 //! could compute the operand from the declared result, so it learns nothing more. (A scale below one rounds: the operand
 //! would say more than the result.) Saved: what these operators cost between the parties, and repeated elements.
+//!
+//! Products and sums of several values that one party sees are computed by it first; see [`crate::regroup`].
 
 use std::convert::Infallible;
 
@@ -24,6 +26,7 @@ use ptc_plan::step::Party;
 
 use crate::order;
 use crate::rebuild::rebuild;
+use crate::regroup::regroup;
 
 pub fn run(graph: &Graph) -> Graph {
     let labelled = label(graph);
@@ -82,12 +85,12 @@ fn undone_by_receiver(graph: &Graph, node: &Node, to: Party) -> Option<usize> {
     use Operator::*;
     let Op::Apply(op) = &node.op else { return None };
     match op {
-        Reshape { .. } | Permute { .. } | Broadcast { .. } | Negate | Offset { .. } => Some(0),
+        Reshape { .. } | Permute { .. } | Broadcast { .. } | Negate => Some(0),
+        Offset { by } if by.is_finite() => Some(0),
         Scale { by } if by.is_finite() && (by.abs() >= 1.0 || is_power_of_two(by.abs())) => Some(0),
         Add | Subtract => {
             let sees = |at: usize| graph.node(node.inputs[at]).visibility.seen_by(to);
             let hidden = [(0, 1), (1, 0)].into_iter().find(|&(hidden, seen)| !sees(hidden) && sees(seen));
-            // An operand that was broadcast is opened once for each of its elements.
             hidden.map(|(hidden, _)| hidden)
         }
         _ => None,
@@ -96,38 +99,4 @@ fn undone_by_receiver(graph: &Graph, node: &Node, to: Party) -> Option<usize> {
 
 fn is_power_of_two(by: f64) -> bool {
     by > 0.0 && by.log2().fract() == 0.0
-}
-
-/// `(x · a) · b` becomes `x · (a · b)` where one party knows `a` and `b`: one product between the parties instead of two.
-fn regroup(out: &mut Graph, node: Node) -> NodeId {
-    let id = out.push(node);
-    regrouped(out, id).unwrap_or(id)
-}
-
-fn regrouped(out: &mut Graph, id: NodeId) -> Option<NodeId> {
-    let (product, b) = secret_times_clear(out, id)?;
-    let (x, a) = secret_times_clear(out, product)?;
-    let factors = [out.node(a).visibility, out.node(b).visibility];
-    let one_owner = factors[0].join(factors[1]) != Visibility::Secret && !factors.contains(&Visibility::Public);
-    // The factors' product must not be larger than the larger factor: it may have to be opened.
-    let size = |id: NodeId| out.node(id).shape.iter().product::<usize>();
-    let shape = Operator::Multiply.shape(&[&out.node(a).shape, &out.node(b).shape]).ok()?;
-    if !one_owner || shape.iter().product::<usize>() > size(a).max(size(b)) {
-        return None;
-    }
-    let factor = out.derive(Operator::Multiply, &[a, b], id, "factor");
-    let whole = out.derive(Operator::Multiply, &[x, factor], id, "");
-    Some(whole)
-}
-
-/// The secret and the clear operand of a secret product.
-fn secret_times_clear(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
-    let node = graph.node(id);
-    let (Op::Apply(Operator::Multiply), &[a, b]) = (&node.op, &node.inputs[..]) else { return None };
-    let secret = |id: NodeId| graph.node(id).visibility == Visibility::Secret;
-    match (secret(a), secret(b)) {
-        (true, false) => Some((a, b)),
-        (false, true) => Some((b, a)),
-        _ => None,
-    }
 }
