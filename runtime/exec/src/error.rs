@@ -1,0 +1,34 @@
+//! Why a session ends early.
+
+use ptc_correlation::supply::SupplyError;
+use ptc_net::PeerError;
+use ptc_plan::encoding::PlanError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    #[error("the dealer: {0}")]
+    Dealer(PeerError),
+    #[error("the dealer refused: {0}")]
+    DealerRefused(String),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("the plans differ: {}\nhint: both parties and the dealer need the same plan file", .0.join("; "))]
+    PlansDiffer(Vec<String>),
+    #[error("both sides are party {0}\nhint: one side runs with `--party 0` and the weights, the other with `--party 1`")]
+    SameRole(usize),
+    /// What each party computes from public values must come out the same to the last bit.
+    #[error("the public values that the two parties hold differ\nhint: {0}")]
+    PublicValuesDiffer(&'static str),
+    #[error("{}", .0.join("\n"))]
+    Parameters(Vec<String>),
+    #[error("{}", .0.join("\n"))]
+    Inputs(Vec<String>),
+    #[error("the supply of correlations does not fit the plan: {0}")]
+    Supply(#[from] SupplyError),
+    #[error("the cache of public parameters in `{folder}`: {reason}")]
+    Cache { folder: String, reason: std::io::Error },
+    #[error("no randomness from the operating system: {0}")]
+    Entropy(std::io::Error),
+}

@@ -1,0 +1,186 @@
+//! One query at one party: the plan, round by round.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use ptc_correlation::Supply;
+use ptc_mpc::lockstep::{Lockstep, Pending};
+use ptc_net::Channel;
+use ptc_plan::float::FloatTensor;
+use ptc_plan::price;
+use ptc_plan::step::ValueId;
+
+use crate::error::RunError;
+use crate::local::Local;
+use crate::prepare::Prepared;
+use crate::protocol::{Joint, Outputs, at_once};
+use crate::statistics::Online;
+use crate::tensors::{Tensors, check_inputs};
+use crate::value::Held;
+
+/// Sees every value as this party holds it, right after its step; for a simulation that holds both sides.
+pub type Watch<'a> = &'a mut dyn FnMut(usize, &[(ValueId, Held)]);
+
+/// Is told the round that starts.
+pub type Progress<'a> = &'a mut dyn FnMut(u32);
+
+#[derive(Default)]
+pub struct Hooks<'a> {
+    pub progress: Option<Progress<'a>>,
+    pub danger_watch: Option<Watch<'a>>,
+}
+
+/// Values that this party was to learn, in the order of the plan's outputs.
+pub type Results = Vec<(String, FloatTensor)>;
+
+pub fn run<C: Channel + ?Sized>(
+    prepared: &Prepared,
+    channel: &mut C,
+    supply: &mut Supply,
+    inputs: Tensors,
+    online: &mut Online,
+    hooks: Hooks,
+) -> Result<Results, RunError> {
+    check_inputs(&prepared.plan, prepared.party, &inputs)?;
+    online.steps.resize(prepared.plan.steps.len(), 0.0);
+    let mut query = Query::new(prepared, inputs, hooks);
+    let mut lockstep = Lockstep::new(channel);
+    let (steps, mut next, mut round) = (&prepared.plan.steps, 0, 0);
+    while next < steps.len() || !query.running.is_empty() {
+        if let Some(progress) = &mut query.hooks.progress {
+            progress(round);
+        }
+        while steps.get(next).is_some_and(|step| step.round == round) {
+            if !prepared.done[next] {
+                query.start(next, supply, &mut lockstep, online)?;
+            }
+            next += 1;
+        }
+        let start = Instant::now();
+        let computed = query.computed();
+        if !lockstep.is_done() {
+            lockstep.advance()?;
+        }
+        online.waiting += start.elapsed().as_secs_f64() - (query.computed() - computed);
+        round += 1;
+        query.collect(round, online)?;
+    }
+    Ok(query.results())
+}
+
+struct Query<'a, 'h> {
+    prepared: &'a Prepared,
+    values: Vec<Option<Held>>,
+    /// Uses of each value that are still to come.
+    uses: Vec<u32>,
+    running: Vec<Running>,
+    /// Seconds computed by tasks that are done.
+    finished: f64,
+    hooks: Hooks<'h>,
+}
+
+struct Running {
+    step: usize,
+    /// The round before which its result is there.
+    end: u32,
+    outputs: Pending<Outputs>,
+    time: Rc<Cell<f64>>,
+}
+
+impl<'a, 'h> Query<'a, 'h> {
+    fn new(prepared: &'a Prepared, mut inputs: Tensors, hooks: Hooks<'h>) -> Query<'a, 'h> {
+        let plan = &prepared.plan;
+        let mut values = prepared.values.clone();
+        for input in &plan.inputs {
+            let own = inputs.remove(&input.name).filter(|_| input.owner.knows(prepared.party));
+            values[input.value.0 as usize] = Some(own.map_or(Held::Absent, |tensor| Held::Clear(Rc::new(tensor))));
+        }
+        let mut uses = vec![0; plan.values.len()];
+        for (step, _) in plan.steps.iter().zip(&prepared.done).filter(|(_, done)| !**done) {
+            step.inputs.iter().for_each(|id| uses[id.0 as usize] += 1);
+        }
+        // An output is never used up.
+        plan.outputs.iter().for_each(|output| uses[output.value.0 as usize] += 1);
+        Query { prepared, values, uses, running: vec![], finished: 0.0, hooks }
+    }
+
+    fn start<C: Channel>(
+        &mut self,
+        at: usize,
+        supply: &mut Supply,
+        lockstep: &mut Lockstep<C>,
+        online: &mut Online,
+    ) -> Result<(), RunError> {
+        let Prepared { plan, party, backend, .. } = self.prepared;
+        let step = &plan.steps[at];
+        let inputs: Vec<Held> = step.inputs.iter().map(|&id| self.read(id)).collect();
+        let start = Instant::now();
+        let rounds = price::rounds(&plan.values, step).len() as u32;
+        let joint = Joint { plan, party: *party, backend: backend.clone() };
+        if rounds > 0 {
+            let time = Rc::new(Cell::new(0.0));
+            let body = joint.body(at, inputs, supply, time.clone())?;
+            let outputs = lockstep.spawn(body);
+            self.running.push(Running { step: at, end: step.round + rounds, outputs, time });
+            return Ok(());
+        }
+        let outputs = match step.op {
+            // The protocol's own body serves where it needs no round.
+            ptc_plan::step::StepOp::Rescale => at_once(joint.body(at, inputs, supply, Rc::default())?)?,
+            _ => Local { plan, party: *party, backend: &**backend }.run(step, &inputs),
+        };
+        online.steps[at] += start.elapsed().as_secs_f64();
+        self.store(at, outputs);
+        Ok(())
+    }
+
+    /// The value, which goes with its last use.
+    fn read(&mut self, id: ValueId) -> Held {
+        let at = id.0 as usize;
+        self.uses[at] -= 1;
+        let value = if self.uses[at] == 0 { self.values[at].take() } else { self.values[at].clone() };
+        value.expect("a checked plan reads values after they are defined")
+    }
+
+    fn store(&mut self, at: usize, outputs: Vec<Held>) {
+        let step = &self.prepared.plan.steps[at];
+        assert_eq!(outputs.len(), step.outputs.len(), "outputs of `{}`", step.op.name());
+        let outputs: Vec<(ValueId, Held)> = step.outputs.iter().copied().zip(outputs).collect();
+        if let Some(watch) = &mut self.hooks.danger_watch {
+            watch(at, &outputs);
+        }
+        for (id, held) in outputs {
+            if self.uses[id.0 as usize] > 0 {
+                self.values[id.0 as usize] = Some(held);
+            }
+        }
+    }
+
+    /// Takes the results of the tasks that end before `round`.
+    fn collect(&mut self, round: u32, online: &mut Online) -> Result<(), RunError> {
+        let (ended, running) = std::mem::take(&mut self.running).into_iter().partition(|task| task.end == round);
+        self.running = running;
+        for Running { step, outputs, time, .. } in ended {
+            let outputs = outputs.take().expect("a task takes the rounds of its price")?;
+            online.steps[step] += time.get();
+            self.finished += time.get();
+            self.store(step, outputs);
+        }
+        Ok(())
+    }
+
+    fn computed(&self) -> f64 {
+        self.finished + self.running.iter().map(|task| task.time.get()).sum::<f64>()
+    }
+
+    fn results(self) -> Results {
+        let Prepared { plan, party, .. } = self.prepared;
+        let own = plan.outputs.iter().filter(|output| output.to == *party);
+        own.map(|output| {
+            let value = self.values[output.value.0 as usize].as_ref().expect("an output is never used up");
+            (output.name.clone(), FloatTensor::clone(value.clear()))
+        })
+        .collect()
+    }
+}
