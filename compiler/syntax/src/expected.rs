@@ -7,16 +7,24 @@ use crate::span::{FileId, Span};
 use crate::token::{Spanned, Token};
 use lalrpop_util::ParseError;
 
-pub fn diagnostic(file: FileId, tokens: &[Spanned], error: SyntaxError) -> Diagnostic {
+/// The error at the token number `index`.
+pub fn diagnostic(file: FileId, tokens: &[Spanned], index: usize, error: SyntaxError) -> Diagnostic {
     match error {
         ParseError::UnrecognizedToken { token: (start, token, end), expected } => {
-            let index = tokens.partition_point(|(at, _, _)| *at < start);
-            let before = index.checked_sub(1).and_then(|before| tokens.get(before));
-            unexpected(Span::new(file, start, end), token, before, &Words::new(&expected))
+            let words = Words::new(&expected);
+            let before = index.checked_sub(1).and_then(|before| tokens.get(before)).map(|(_, token, _)| *token);
+            match (hint(token, before, &words), words.separator(token)) {
+                (None, Some(text)) => missing(file, tokens, index, text),
+                (hint, _) => unexpected(Span::new(file, start, end), token, &words, hint),
+            }
         }
         ParseError::UnrecognizedEof { location, expected } => {
             let message = format!("{}, found the end of the file", Words::new(&expected).sentence());
-            Diagnostic::new(codes::E0104, Span::new(file, location, location), message)
+            let diagnostic = Diagnostic::new(codes::E0104, Span::new(file, location, location), message);
+            match innermost_open(tokens) {
+                Some((start, end)) => diagnostic.label(Span::new(file, start, end), "this is not closed"),
+                None => diagnostic,
+            }
         }
         ParseError::ExtraToken { token: (start, token, end) } => {
             let message = format!("unexpected {}", describe(token));
@@ -29,52 +37,66 @@ pub fn diagnostic(file: FileId, tokens: &[Spanned], error: SyntaxError) -> Diagn
     }
 }
 
-fn unexpected(span: Span, token: Token, before: Option<&Spanned>, words: &Words) -> Diagnostic {
+/// Punctuation should have stood before the token number `index`, where the token before it ends.
+pub fn missing(file: FileId, tokens: &[Spanned], index: usize, text: &str) -> Diagnostic {
+    let at = index.checked_sub(1).and_then(|before| tokens.get(before)).map_or(0, |(_, _, end)| *end);
+    let at = Span::new(file, at, at);
+    let found = tokens.get(index).map_or("the end of the file".to_string(), |(_, token, _)| describe(*token));
+    Diagnostic::new(codes::E0103, at, format!("expected `{text}` before {found}")).suggest(at, text)
+}
+
+fn unexpected(span: Span, token: Token, words: &Words, hint: Option<&'static str>) -> Diagnostic {
     if matches!(token, Token::Doc(_) | Token::FileDoc(_)) {
         let message = "this doc comment documents nothing";
         return Diagnostic::new(codes::E0109, span, message).hint("write a comment with `//`");
     }
     let message = format!("{}, found {}", words.sentence(), describe(token));
-    let mut diagnostic = Diagnostic::new(codes::E0103, span, message);
-    if let Some(text) = words.separator(token) {
-        let at = before.map_or(span.start, |(_, _, end)| *end as u32);
-        diagnostic = diagnostic.suggest(Span { start: at, end: at, ..span }, text);
+    Diagnostic { hint: hint.map(str::to_string), ..Diagnostic::new(codes::E0103, span, message) }
+}
+
+fn innermost_open(tokens: &[Spanned]) -> Option<(usize, usize)> {
+    let mut open: Vec<(Token, usize, usize)> = Vec::new();
+    for (start, token, end) in tokens {
+        match token {
+            Token::OpenParen => open.push((Token::CloseParen, *start, *end)),
+            Token::OpenBracket => open.push((Token::CloseBracket, *start, *end)),
+            Token::OpenBrace => open.push((Token::CloseBrace, *start, *end)),
+            // A closing bracket also ends the ones inside that were forgotten.
+            token => {
+                if let Some(at) = open.iter().rposition(|(closing, _, _)| closing == token) {
+                    open.truncate(at);
+                }
+            }
+        }
     }
-    match hint(token, before.map(|(_, token, _)| *token), words) {
-        Some(hint) => diagnostic.hint(hint),
-        None => diagnostic,
-    }
+    open.last().map(|(_, start, end)| (*start, *end))
 }
 
 /// The mistakes that people coming from other languages make.
-fn hint(token: Token, before: Option<Token>, words: &Words) -> Option<String> {
-    if let (Some(keyword), true) = (token.keyword(), words.has("name")) {
-        let starts_something = matches!(token, Token::Use | Token::Dim | Token::Const | Token::Module | Token::Model);
-        return (!starts_something && !words.has("]"))
-            .then(|| format!("`{keyword}` is a reserved word; choose another name"));
-    }
-    let hint = match token {
-        Token::Visibility(_) if words.has("+") => "`@` is visibility; a product of matrices is `matmul(a, b)`",
-        Token::Colon if words.has("..") && words.has("]") => "a range of rows is written `x[from..to]`",
-        Token::DotDot if words.has("+") => "a range stands in `x[from..to]` or after `in`",
-        Token::Name("return") => "the last expression of a block is its value; there is no `return`",
-        Token::Name(_) if before == Some(Token::Name("return")) => {
-            "the last expression of a block is its value; there is no `return`"
-        }
-        Token::Less | Token::LessEqual | Token::Greater | Token::GreaterEqual | Token::Equal | Token::NotEqual
-            if words.has("&&") =>
-        {
-            "comparisons do not chain: write `a < b && b < c`"
-        }
-        Token::Assign if matches!(before, Some(Token::Plus | Token::Minus | Token::Star | Token::Slash)) => {
-            "write `x = x + y`"
-        }
-        Token::Name(_) if matches!(before, Some(Token::Colon)) && words.has("real") && !words.has("[") => {
+fn hint(token: Token, before: Option<Token>, words: &Words) -> Option<&'static str> {
+    Some(match (token, before) {
+        _ if words.has("module") => "a file holds `use`, `dim`, `const`, `fn`, `module` and `model`",
+        (Token::Visibility(_), _) if words.has("+") => "`@` is visibility; a product of matrices is `matmul(a, b)`",
+        (Token::Colon, _) if words.has("..") && words.has("]") => "a range of rows is written `x[from..to]`",
+        (Token::DotDot, _) if words.has("+") => "a range stands in `x[from..to]` or after `in`",
+        (_, Some(Token::Name("return"))) => "the last expression of a block is its value; there is no `return`",
+        (Token::Assign, Some(Token::Plus | Token::Minus | Token::Star | Token::Slash)) => "write `x = x + y`",
+        (Token::Name(_), Some(Token::Colon)) if words.has("real") => {
             "parameters are tensors: `real[...]`, `token[...]`, `bit[...]` or `int`"
         }
+        (token, _) if is_comparison(token) && words.has("&&") => "comparisons do not chain: write `a < b && b < c`",
+        (token, _) if token.keyword().is_some() && words.0 == ["name"] => {
+            "this is a reserved word; choose another name"
+        }
         _ => return None,
-    };
-    Some(hint.to_string())
+    })
+}
+
+fn is_comparison(token: Token) -> bool {
+    matches!(
+        token,
+        Token::Less | Token::LessEqual | Token::Greater | Token::GreaterEqual | Token::Equal | Token::NotEqual
+    )
 }
 
 fn describe(token: Token) -> String {
@@ -126,7 +148,9 @@ struct Words<'a>(Vec<&'a str>);
 /// Families of terminals that are named together: a family is recognised by its first two.
 const FAMILIES: &[(&str, &[&str])] = &[
     ("an expression", &["number", "(", "name", "text", "[", "{", "if", "-", "!"]),
-    ("", &["+", "*", "-", "/", "<", "<=", ">", ">=", "==", "!=", "&&", "||", "(", "[", "."]),
+    ("", &["+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&&", "||"]),
+    ("", &["&&", "||"]),
+    ("", &[".", "(", "["]),
     ("a type", &["real", "bit", "token", "int"]),
     ("an item", &["module", "model", "use", "dim", "const", "fn", "#", "doc", "file doc"]),
 ];

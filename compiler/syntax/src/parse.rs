@@ -15,8 +15,6 @@ mod grammar {
 const MAX_BYTES: usize = 4 << 20;
 /// Brackets and operators on one path from the file to an innermost expression.
 const MAX_DEPTH: usize = 256;
-/// More errors than anybody reads.
-const MAX_DIAGNOSTICS: usize = 64;
 
 pub fn parse(file: FileId, text: &str) -> (tree::File, Vec<Diagnostic>) {
     if let Some(diagnostic) = not_a_source(file, text) {
@@ -28,7 +26,7 @@ pub fn parse(file: FileId, text: &str) -> (tree::File, Vec<Diagnostic>) {
         diagnostics.push(diagnostic);
         return (tree::File::default(), diagnostics);
     }
-    let mut sink = Sink { file, tokens: &lexed.tokens, diagnostics };
+    let mut sink = Sink { file, tokens: &lexed.tokens, diagnostics, trusted_from: 0 };
     let parsed = grammar::FileParser::new().parse(&mut sink, lexed.tokens.iter().copied());
     let tree = parsed.unwrap_or_else(|error| {
         sink.report(error);
@@ -36,7 +34,6 @@ pub fn parse(file: FileId, text: &str) -> (tree::File, Vec<Diagnostic>) {
     });
     let mut diagnostics = sink.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-    diagnostics.truncate(MAX_DIAGNOSTICS);
     (tree, diagnostics)
 }
 

@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expected;
 use crate::span::{FileId, Span};
 use crate::suggest::nearest;
-use crate::token::{Spanned, Token};
+use crate::token::{MAX_DIAGNOSTICS, Spanned, Token};
 use crate::tree::*;
 use lalrpop_util::{ErrorRecovery, ParseError};
 use std::convert::Infallible;
@@ -14,6 +14,8 @@ pub struct Sink<'a> {
     pub file: FileId,
     pub tokens: &'a [Spanned<'a>],
     pub diagnostics: Vec<Diagnostic>,
+    /// Errors before this place follow from one that was reported: recovery went on inside a bracket.
+    pub trusted_from: usize,
 }
 
 pub type Head = (Vec<String>, Vec<Attribute>);
@@ -82,7 +84,7 @@ impl Sink<'_> {
         for entry in &body.entries {
             let message = format!("the entry `{}` stands in a module", entry.name.text);
             let hint = "entries belong to a `model`; what modules call is a `fn`";
-            self.diagnostics.push(Diagnostic::new(codes::E0111, entry.name.span, message).hint(hint));
+            self.push(Diagnostic::new(codes::E0111, entry.name.span, message).hint(hint));
         }
         let Some((name, generics)) = header else { return Item::Error(span) };
         let (docs, attributes) = head;
@@ -94,7 +96,7 @@ impl Sink<'_> {
         if let (Some(first), Some(last)) = (generics.first(), generics.last()) {
             let message = format!("the model `{}` asks for sizes", name.text);
             let hint = "nothing instantiates a model: declare its sizes with `dim` or `const`";
-            self.diagnostics.push(Diagnostic::new(codes::E0111, first.span.to(last.span), message).hint(hint));
+            self.push(Diagnostic::new(codes::E0111, first.span.to(last.span), message).hint(hint));
         }
         let (docs, attributes) = head;
         let Body { fields, functions, entries } = body;
@@ -107,11 +109,17 @@ impl Sink<'_> {
             return Some(Visibility { party: *party, span });
         }
         let diagnostic = Diagnostic::new(codes::E0105, span, format!("unknown visibility `{written}`"));
-        self.diagnostics.push(match nearest(written, PARTIES.map(|(name, _)| name)) {
+        self.push(match nearest(written, PARTIES.map(|(name, _)| name)) {
             Some(name) => diagnostic.hint(format!("did you mean `{name}`?")).suggest(span, name),
             None => diagnostic.hint("one of `@public`, `@client`, `@server`, `@secret`"),
         });
         None
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// The one visibility and the one path of a field.
@@ -134,7 +142,7 @@ impl Sink<'_> {
         for attribute in attributes {
             let message = format!("{what} takes no attributes");
             let hint = "attributes stand before a module, a model, a function or an entry";
-            self.diagnostics.push(Diagnostic::new(codes::E0111, attribute.span, message).hint(hint));
+            self.push(Diagnostic::new(codes::E0111, attribute.span, message).hint(hint));
         }
         docs
     }
@@ -145,33 +153,64 @@ impl Sink<'_> {
             return value;
         }
         let message = format!("`{written}` is larger than any number");
-        self.diagnostics.push(Diagnostic::new(codes::E0107, self.span(start, end), message));
+        self.push(Diagnostic::new(codes::E0107, self.span(start, end), message));
         0.0
     }
 
     pub fn unsupported(&mut self, start: usize, end: usize, what: &str) {
         let message = format!("{what} is not supported yet");
-        self.diagnostics.push(Diagnostic::new(codes::E0108, self.span(start, end), message));
+        self.push(Diagnostic::new(codes::E0108, self.span(start, end), message));
     }
 
     pub fn without_effect(&mut self, span: Span) {
         let hint = "bind it with `let`, or leave the `;` away to make it the value of the block";
         let message = "this value is dropped";
-        self.diagnostics.push(Diagnostic::new(codes::E0113, span, message).hint(hint));
+        self.push(Diagnostic::new(codes::E0113, span, message).hint(hint));
     }
 
     fn said_twice(&mut self, span: Span, what: &str) {
-        self.diagnostics.push(Diagnostic::new(codes::E0110, span, format!("a second {what} for one field")));
+        self.push(Diagnostic::new(codes::E0110, span, format!("a second {what} for one field")));
+    }
+
+    /// A field without a comma is the last one.
+    pub fn last_field(&mut self, end: usize) {
+        let next = self.tokens.get(self.tokens.partition_point(|(start, _, _)| *start < end));
+        if let Some((start, _, _)) = next.filter(|(_, token, _)| *token != Token::CloseBrace) {
+            self.missing(*start, ",");
+        }
+    }
+
+    /// `text` should have stood before the token that starts `at`.
+    pub fn missing(&mut self, at: usize, text: &str) {
+        let index = self.tokens.partition_point(|(start, _, _)| *start < at);
+        if at >= self.trusted_from {
+            self.push(expected::missing(self.file, self.tokens, index, text));
+        }
     }
 
     /// Reports the error; the span covers what was skipped.
     pub fn recover(&mut self, error: ErrorRecovery<usize, Token<'_>, Infallible>, start: usize, end: usize) -> Span {
         self.report(error.error);
+        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.trusted_from = self.trusted_from.max(end_of_open_bracket(self.tokens, start, end));
+        }
         self.span(start, end)
     }
 
     pub fn report(&mut self, error: SyntaxError<'_>) {
-        self.diagnostics.push(expected::diagnostic(self.file, self.tokens, error));
+        let start = match &error {
+            SyntaxError::UnrecognizedToken { token, .. } | SyntaxError::ExtraToken { token } => token.0,
+            SyntaxError::UnrecognizedEof { location, .. } | SyntaxError::InvalidToken { location } => *location,
+            SyntaxError::User { error } => match *error {},
+        };
+        let index = self.tokens.partition_point(|(at, _, _)| *at < start);
+        let before = index.checked_sub(1).map_or(0, |before| self.tokens[before].2);
+        let skipped = |span: Span| before <= span.start as usize && (span.end as usize) <= start;
+        let lexical = [codes::E0101, codes::E0112];
+        let known = self.diagnostics.iter().any(|known| lexical.contains(&known.code) && skipped(known.span));
+        if start >= self.trusted_from && !known {
+            self.push(expected::diagnostic(self.file, self.tokens, index, error));
+        }
     }
 
     /// `/// text` or `//! text` without its marker.
@@ -194,4 +233,30 @@ impl Sink<'_> {
         }
         value
     }
+}
+
+/// Where the outermost bracket that opens in `start..end` and does not close there closes; `end` if none does.
+fn end_of_open_bracket(tokens: &[Spanned], start: usize, end: usize) -> usize {
+    let from = tokens.partition_point(|(at, _, _)| *at < start);
+    let mut open: Vec<Token> = Vec::new();
+    for (at, token, after) in &tokens[from..] {
+        if *at >= end && open.is_empty() {
+            return end;
+        }
+        match token {
+            Token::OpenParen => open.push(Token::CloseParen),
+            Token::OpenBracket => open.push(Token::CloseBracket),
+            Token::OpenBrace if *at < end => open.push(Token::CloseBrace),
+            token if open.last() == Some(token) => {
+                open.pop();
+                if *at >= end && open.is_empty() {
+                    return *after;
+                }
+            }
+            // A statement or a body begins: the bracket was never closed.
+            Token::Semicolon | Token::OpenBrace | Token::Let | Token::Fn | Token::Entry if *at >= end => return end,
+            _ => {}
+        }
+    }
+    end
 }

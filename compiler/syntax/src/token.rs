@@ -131,6 +131,9 @@ pub enum Token<'a> {
     Or,
 }
 
+/// More errors than anybody reads.
+pub const MAX_DIAGNOSTICS: usize = 64;
+
 /// A token with the bytes it covers.
 pub type Spanned<'a> = (usize, Token<'a>, usize);
 
@@ -177,6 +180,7 @@ pub fn lex(file: FileId, text: &str) -> Lexed<'_> {
             },
         }
     }
+    lexed.diagnostics.truncate(MAX_DIAGNOSTICS);
     for diagnostic in lexed.diagnostics.iter_mut().filter(|diagnostic| diagnostic.code == codes::E0101) {
         let found = text.get(diagnostic.span.start as usize..diagnostic.span.end as usize).unwrap_or("");
         *diagnostic = stray_characters(diagnostic.span, found);
