@@ -14,7 +14,7 @@ use ptc_correlation::types::Wrap;
 use ptc_net::PeerError;
 use ptc_plan::bill::rescale_growth;
 use ptc_plan::step::{Fixed, Party};
-use ptc_ring::tensor::{Share, mask};
+use ptc_ring::tensor::{Share, add_constant, mask};
 
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, hide_bits};
@@ -27,21 +27,15 @@ pub async fn rescale(
     wrap: Option<Wrap>,
 ) -> Result<Share, PeerError> {
     let shift = from.frac.checked_sub(to.frac).expect("a rescale drops fraction bits");
-    assert!(x.bits == from.bits && from.bits >= shift + 2, "a shift by {shift} in a ring of {} bits", x.bits);
-    // The offset less a unit is 2^(k-2) - 2^s, a multiple of 2^s.
-    let (offset, shifted_offset) = ((1u64 << (from.bits - 2)) - 1, (1u64 << (from.bits - 2 - shift)) - 1);
-    let (low, once) = (mask(from.bits), context.once());
-    let lifted: Vec<u64> = x.data.iter().map(|v| v.wrapping_add(offset.wrapping_mul(once)) & low).collect();
-    let lifted = Share { bits: from.bits, data: lifted };
-
+    assert_eq!(x.bits, from.bits, "the ring of a rescale");
     if rescale_growth(from, to) == 0 {
-        let low = mask(to.bits);
-        let down = shifted_offset.wrapping_mul(once);
-        let data = lifted.data.iter().map(|v| (v >> shift).wrapping_sub(down) & low).collect();
-        return Ok(Share { bits: to.bits, data });
+        return Ok(shrink(context, x, shift, to.bits));
     }
-
     let wrap = wrap.expect("a rescale that grows the ring has a wrap bit");
+    assert!(from.bits >= shift + 2, "a shift by {shift} in a ring of {} bits", from.bits);
+    // The offset less 2^s - 1 is 2^(k-2) - 2^s, a multiple of 2^s.
+    let (offset, shifted_offset) = ((1u64 << (from.bits - 2)) - 1, (1u64 << (from.bits - 2 - shift)) - 1);
+    let lifted = add_constant(x, offset, context.party);
     let inverted = inverted_top_bits(&lifted);
     let own = hide_bits(&inverted, wrap.mask.words());
     let out = Outgoing::default().words(&own).into_bytes();
@@ -56,7 +50,7 @@ pub async fn rescale(
     };
     let product = wrap.product.unpack();
     let place = from.bits - shift;
-    let down = (1u64 << place).wrapping_add(shifted_offset).wrapping_mul(once);
+    let down = (1u64 << place).wrapping_add(shifted_offset).wrapping_mul(context.once());
     let low = mask(to.bits);
     let mut result = lifted;
     result.bits = to.bits;
@@ -74,6 +68,13 @@ pub async fn rescale(
         }
     }
     Ok(result)
+}
+
+/// A wrap of the shares' sum lies above the ring that is left. Exact where `2^shift` divides, else floor or ceiling.
+fn shrink(context: &Context, x: &Share, shift: u32, bits: u32) -> Share {
+    let (up, low) = (mask(shift).wrapping_mul(context.once()), mask(x.bits));
+    let shifted = x.data.iter().map(|v| (v.wrapping_add(up) & low) >> shift & mask(bits));
+    Share { bits, data: shifted.collect() }
 }
 
 /// The top bit of each element, inverted, as a plane.

@@ -224,6 +224,9 @@ fn rotated(table: &[u64], index_bits: u32, rotation: &[u64]) -> Vec<u64> {
 /// The products that [`ptc_correlation::types::Comparison`] promises, of both parties' masks.
 fn comparison(bits: u32, alpha: &Planes, beta: &Planes) -> Vec<u64> {
     let low = bits as usize - 1;
+    if low == 0 {
+        return vec![];
+    }
     let stride = alpha.plane(0).len();
     let levels = carry_layout(bits);
     let mut words =

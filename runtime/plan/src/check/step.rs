@@ -351,6 +351,10 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
     if !limits {
         return Err(format!("{exp:?} is outside the limits"));
     }
+    // A private factor and its polynomial are computed in words.
+    if exp.factor_frac + (1 << exp.step_bits) > 29 || from.frac > 32 {
+        return Err(format!("{exp:?} asks for more than 29 bits of a factor of {}", describe(x)));
+    }
     // Where the table's entries end is decided by their fraction; one is the largest.
     if exp.result_frac() + 2 > exp.ring {
         return Err(format!("a ring of {} bits cannot hold {} fraction bits", exp.ring, exp.result_frac()));
