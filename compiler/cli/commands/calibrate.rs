@@ -11,7 +11,7 @@ use ptc_plan::float::FloatTensor;
 use crate::calibration;
 use crate::failure::Failure;
 use crate::model::{self, ModelArguments};
-use crate::tokens::Tokens;
+use crate::tokens::{TooLong, Tokens};
 use crate::weights;
 
 /// Measure the ranges of a model's values on samples, for `ptc build --ranges`
@@ -61,7 +61,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("ranges.json"));
     let calibration = ptc_passes::options::Calibration { margin: arguments.margin, seen };
-    model::write(&output, calibration::text(&calibration).as_bytes())?;
+    model::write(&output, calibration::text(&calibration)?.as_bytes())?;
     eprintln!("{}: {} ranges from {} samples, margin {}", output.display(), calibration.seen.len(), samples.len(), arguments.margin);
     Ok(())
 }
@@ -90,5 +90,5 @@ fn samples(arguments: &Arguments, graph: &Graph) -> Result<Vec<Tensors>, Failure
         return Err(Failure::new("the model reads tokens, and no tokenizer was given", "add `--tokenizer tokenizer.json`"));
     };
     let tokens = Tokens::open(tokenizer)?;
-    lines.map(|line| tokens.inputs(line, &inputs, true).map_err(Failure::from)).collect()
+    lines.map(|line| tokens.inputs(line, &inputs, TooLong::Cut).map_err(Failure::from)).collect()
 }
