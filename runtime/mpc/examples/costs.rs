@@ -11,7 +11,10 @@ use two_parties::{bit, cost, plan, ring, shared, uniform};
 
 fn main() {
     let count = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(200_000);
-    println!("{:<22}{:>10}{:>10}{:>12}   ns an element, {count} elements, best of 7", "", "server", "client", "elapsed");
+    println!(
+        "{:<22}{:>10}{:>10}{:>12}   ns an element, {count} elements, best of 7",
+        "", "server", "client", "elapsed"
+    );
     for (name, plan) in cases(count) {
         let input = |i: usize| {
             let value = &plan.values[plan.steps[0].inputs[i].0 as usize];
@@ -22,10 +25,9 @@ fn main() {
         };
         let inputs: Vec<_> = (0..plan.steps[0].inputs.len()).map(input).collect();
         let runs: Vec<_> = (0..7).map(|_| cost(&plan, &inputs)).collect();
-        let best = |of: &dyn Fn(&(f64, [f64; 2])) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min);
-        let each = |seconds: f64| seconds * 1e9 / count as f64;
-        let (server, client, elapsed) = (best(&|r| r.1[0]), best(&|r| r.1[1]), best(&|r| r.0));
-        println!("{name:<22}{:>10.2}{:>10.2}{:>12.2}", each(server), each(client), each(elapsed));
+        let best =
+            |column: usize| runs.iter().map(|run| run[column]).fold(f64::INFINITY, f64::min) * 1e9 / count as f64;
+        println!("{name:<22}{:>10.2}{:>10.2}{:>12.2}", best(0), best(1), best(2));
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ptc_correlation::Supply;
-use ptc_kernels::batched::Shape;
 use ptc_kernels::Portable;
+use ptc_kernels::batched::Shape;
 use ptc_mpc::lane::Lane;
 use ptc_mpc::lockstep::run;
 use ptc_mpc::{Context, bit_to_share, bits, compare, exp2, gate, matmul, max, mul, rescale, reveal, square};
@@ -115,7 +115,32 @@ fn deal(plan: &Plan, mut server: memory::Memory, mut client: memory::Memory) {
 }
 
 fn party(plan: &Plan, party: Party, inputs: &[Vec<u64>], mut dealer: memory::Memory, mut peer: memory::Memory) -> Side {
-    let mut supply = match party {
+    let mut supply = prepare(plan, party, inputs, &mut dealer, &mut peer);
+    let weights = peer.counters();
+    let own = hold_all(plan, party, inputs);
+    let recorder = Recorder { channel: peer, messages: vec![] };
+    let owned = plan.clone();
+    let body = |lane: Lane| async move { step(&owned, party, lane, own, &mut supply).await };
+    let (shares, recorder) = run(recorder, body).unwrap();
+    Side {
+        party,
+        shares,
+        online: recorder.counters().since(weights),
+        messages: recorder.messages,
+        dealer: dealer.counters(),
+        weights,
+    }
+}
+
+/// The offline phase.
+fn prepare(
+    plan: &Plan,
+    party: Party,
+    inputs: &[Vec<u64>],
+    dealer: &mut memory::Memory,
+    peer: &mut memory::Memory,
+) -> Supply {
+    match party {
         Party::Server => {
             let masks = receive_seed(dealer).unwrap();
             open_weights(plan, &masks, |weight| &inputs[weight.0 as usize], peer).unwrap();
@@ -133,8 +158,8 @@ fn hold_all(plan: &Plan, party: Party, inputs: &[Vec<u64>]) -> Vec<Held> {
     plan.steps[0].inputs.iter().zip(inputs).map(|(id, words)| hold(plan, *id, party, words)).collect()
 }
 
-/// Elapsed seconds of the online phase, and the processor's seconds of each party.
-pub fn cost(plan: &Plan, inputs: &[Vec<u64>]) -> (f64, [f64; 2]) {
+/// Seconds of the online phase: the processor's at server and client, and those that passed.
+pub fn cost(plan: &Plan, inputs: &[Vec<u64>]) -> [f64; 3] {
     let (to_server, mut server_dealer) = memory::pair();
     let (to_client, mut client_dealer) = memory::pair();
     let (mut server_peer, mut client_peer) = memory::pair();
@@ -153,7 +178,7 @@ pub fn cost(plan: &Plan, inputs: &[Vec<u64>]) -> (f64, [f64; 2]) {
         let server = scope.spawn(|| party(Party::Server, &mut server_dealer, &mut server_peer));
         let client = scope.spawn(|| party(Party::Client, &mut client_dealer, &mut client_peer));
         let [(elapsed, server), (_, client)] = [server, client].map(|thread| thread.join().expect("a party ends"));
-        (elapsed, [server, client])
+        [server, client, elapsed]
     })
 }
 
