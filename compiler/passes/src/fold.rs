@@ -29,8 +29,24 @@ mod join;
 mod pool;
 mod transpose;
 
-/// In this order: what an earlier step does to the graph is what the later ones look for.
+/// Rounds of folding after which a graph is taken as it is.
+const MOST_ROUNDS: usize = 8;
+
+/// Until nothing moves: what simplifies a weight may free another factor.
 pub fn run(graph: &Graph) -> Graph {
+    let mut graph = canonical::run(graph);
+    for _ in 0..MOST_ROUNDS {
+        let folded = once(&graph);
+        if folded == graph {
+            break;
+        }
+        graph = folded;
+    }
+    graph
+}
+
+/// In this order: what an earlier step does to the graph is what the later ones look for.
+fn once(graph: &Graph) -> Graph {
     let steps = [transpose::run, pool::run, factor::into_producers, affine::run, regroup_all, join::run];
     // What a step has replaced must not look like a user to the next.
     let folded = steps.iter().fold(graph.clone(), |graph, step| order::sorted(&step(&graph)));

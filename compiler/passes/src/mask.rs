@@ -80,7 +80,7 @@ fn blocks(graph: &Graph, node: &Node) -> Option<Vec<Block>> {
     let kept = rows_of(&possible, rows, columns)?;
     let exact = exact(graph, keep).is_some();
     // Past this number of blocks, opening the values again costs more than it saves.
-    let count = ((WEIGHT_COST * rows / VALUE_COLUMNS) as f64).sqrt().round().max(1.0) as usize;
+    let count = ((WEIGHT_COST * rows) as f64 / VALUE_COLUMNS as f64).sqrt().round().max(1.0) as usize;
     let size = rows.div_ceil(count);
     let mut blocks: Vec<Block> = vec![];
     for start in (0..rows).step_by(size) {
