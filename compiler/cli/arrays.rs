@@ -1,6 +1,6 @@
 //! Arrays of numbers in files: `.npy`, and JSON as `{"shape": [2], "data": [1, 2]}`.
 //!
-//! What is read is finite and fits its shape. Whether it fits an entry's input is for [`crate::inputs`].
+//! What is read is finite and fits its shape. Whether it fits an entry's input is for whoever runs the plan.
 
 use std::collections::BTreeMap;
 use std::path::Path;
