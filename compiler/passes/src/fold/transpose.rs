@@ -3,7 +3,8 @@
 //! %2 = matmul %0, %1 {transpose_b}          %2 = permute %1 {axes: [1, 0]} : server
 //!                                     =>    %3 = matmul %0, %2
 //!
-//! A turned secret on the right is read as it lies: `matmul %0, (permute %1)` becomes `matmul %0, %1 {transpose_b}`.
+//! A turned secret on the right is read as it lies: `matmul %0, (permute %1)` becomes `matmul %0, %1 {transpose_b}` where
+//! the permutation takes the last axis out of its place, so that rows stay whole.
 
 use std::convert::Infallible;
 
@@ -42,8 +43,8 @@ fn product(out: &mut Graph, mut node: Node, transpose_b: bool) -> NodeId {
     } else if transpose_b && !secret(out, b) {
         node.op = Op::Apply(Operator::MatMul { transpose_b: false });
         node.inputs[1] = turned(out, b);
-    } else if !transpose_b && let Some(inner) = undo_turn(out, b).filter(|_| secret(out, b)) {
-        node.op = Op::Apply(Operator::MatMul { transpose_b: true });
+    } else if secret(out, b) && let Some(inner) = rows_whole(out, b) {
+        node.op = Op::Apply(Operator::MatMul { transpose_b: !transpose_b });
         node.inputs[1] = inner;
     }
     out.push(node)
@@ -58,6 +59,20 @@ pub fn turned(out: &mut Graph, x: NodeId) -> NodeId {
             out.derive(Operator::Permute { axes }, &[x], x, "turned")
         }
     }
+}
+
+/// The transpose of a permuted `x`, if that has the last axis in its place.
+fn rows_whole(out: &mut Graph, x: NodeId) -> Option<NodeId> {
+    let node = out.node(x);
+    let Op::Apply(Operator::Permute { axes }) = &node.op else { return None };
+    let rank = axes.len();
+    if axes[rank - 2] != rank - 1 || node.fixed.is_some() {
+        return None;
+    }
+    let (mut axes, inner) = (axes.clone(), node.inputs[0]);
+    axes.swap(rank - 2, rank - 1);
+    let sorted = axes.iter().enumerate().all(|(at, &axis)| at == axis);
+    Some(if sorted { inner } else { out.derive(Operator::Permute { axes }, &[inner], inner, "rows") })
 }
 
 /// What `x` is the transpose of, if it is one.
