@@ -8,7 +8,7 @@ use ptc_plan::encoding::PlanError;
 pub enum RunError {
     #[error(transparent)]
     Peer(#[from] PeerError),
-    #[error("the dealer: {0}")]
+    #[error("{}", .0.to_string().replace("the peer", "the dealer"))]
     Dealer(PeerError),
     #[error("the dealer refused: {0}")]
     DealerRefused(String),
@@ -18,6 +18,8 @@ pub enum RunError {
     PlansDiffer(Vec<String>),
     #[error("both sides are party {0}\nhint: one side runs with `--party 0` and the weights, the other with `--party 1`")]
     SameRole(usize),
+    #[error("the peer speaks version {found} of the session protocol, this program {expected}\nhint: run the same version of `ptc` on both sides")]
+    Version { expected: u32, found: u32 },
     /// What each party computes from public values must come out the same to the last bit.
     #[error("the public values that the two parties hold differ\nhint: {0}")]
     PublicValuesDiffer(&'static str),
@@ -27,8 +29,6 @@ pub enum RunError {
     Inputs(Vec<String>),
     #[error("the supply of correlations does not fit the plan: {0}")]
     Supply(#[from] SupplyError),
-    #[error("the cache of public parameters in `{folder}`: {reason}")]
-    Cache { folder: String, reason: std::io::Error },
     #[error("no randomness from the operating system: {0}")]
     Entropy(std::io::Error),
 }

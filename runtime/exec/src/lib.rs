@@ -1,14 +1,20 @@
 //! Runs a plan: two parties over channels, or both in one process.
 //!
-//! A party [`prepare`]s once (weights encoded and packed), then [`run`]s queries. This room knows no files, no command
-//! line and no compiler; what it is given has names, and what is wrong with it is said by name.
+//! A party prepares once ([`prepare`]: weights encoded and packed), opens a [`session`] with the other party and the
+//! dealer, and runs queries ([`run`]). This room knows no files, no command line and no compiler; what it is given has
+//! names, and what is wrong with it is said by name.
 
+pub mod dealer;
 pub mod error;
+mod handshake;
 mod layout;
 mod local;
 pub mod prepare;
 mod protocol;
+pub mod public;
 pub mod run;
+pub mod session;
+pub mod simulate;
 pub mod statistics;
 pub mod tensors;
 pub mod value;

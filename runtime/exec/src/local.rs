@@ -149,6 +149,15 @@ impl Local<'_> {
     }
 }
 
+/// Whether `party` does anything in this step; what the other computes on its own it need not even look at.
+pub fn takes_part(plan: &Plan, party: Party, step: &Step) -> bool {
+    step.outputs.iter().any(|id| match (plan.values[id.0 as usize].form, &step.op) {
+        (_, StepOp::Reveal { .. }) => true,
+        (Form::Clear(owner) | Form::Encoded(owner, _), _) => owner.knows(party),
+        _ => true,
+    })
+}
+
 /// The ring of a shared value.
 pub fn ring(value: &Value) -> Fixed {
     match value.form {

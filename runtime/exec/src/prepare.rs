@@ -13,7 +13,7 @@ use ptc_plan::step::{Form, Owner, Party, Step, StepOp};
 use sha2::{Digest, Sha256};
 
 use crate::error::RunError;
-use crate::local::{Local, ring};
+use crate::local::{Local, ring, takes_part};
 use crate::tensors::{Tensors, check_parameters};
 use crate::value::Held;
 
@@ -51,10 +51,19 @@ pub fn prepare(
         values[constant.value.0 as usize] = Some(Held::Clear(Rc::new(tensor)));
     }
     let fixed = static_steps(&plan, &values);
-    let users = last_users(&plan, &fixed);
+    let users = last_users(&plan, party, &fixed);
     let local = Local { plan: &plan, party, backend: &*backend };
     let mut digest = Sha256::new();
+    for (id, value) in values.iter_mut().enumerate() {
+        if users[id] == LastUse::Never {
+            *value = None;
+        }
+    }
     for (at, step) in plan.steps.iter().enumerate().filter(|&(at, _)| fixed[at]) {
+        if !takes_part(&plan, party, step) {
+            step.outputs.iter().for_each(|id| values[id.0 as usize] = Some(Held::Absent));
+            continue;
+        }
         let inputs: Vec<Held> = step.inputs.iter().map(|id| take(&values, id.0)).collect();
         for (output, held) in step.outputs.iter().zip(local.run(step, &inputs)) {
             if let (Form::Encoded(Owner::Both, _), Held::Encoded(encoded)) = (plan.values[output.0 as usize].form, &held) {
@@ -109,9 +118,9 @@ enum LastUse {
     Query,
 }
 
-fn last_users(plan: &Plan, fixed: &[bool]) -> Vec<LastUse> {
+fn last_users(plan: &Plan, party: Party, fixed: &[bool]) -> Vec<LastUse> {
     let mut users = vec![LastUse::Never; plan.values.len()];
-    for (at, step) in plan.steps.iter().enumerate() {
+    for (at, step) in plan.steps.iter().enumerate().filter(|(_, step)| takes_part(plan, party, step)) {
         for id in &step.inputs {
             let user = &mut users[id.0 as usize];
             if *user != LastUse::Query {

@@ -12,7 +12,7 @@ use ptc_plan::price;
 use ptc_plan::step::ValueId;
 
 use crate::error::RunError;
-use crate::local::Local;
+use crate::local::{Local, takes_part};
 use crate::prepare::Prepared;
 use crate::protocol::{Joint, Outputs, at_once};
 use crate::statistics::Online;
@@ -97,8 +97,10 @@ impl<'a, 'h> Query<'a, 'h> {
             values[input.value.0 as usize] = Some(own.map_or(Held::Absent, |tensor| Held::Clear(Rc::new(tensor))));
         }
         let mut uses = vec![0; plan.values.len()];
-        for (step, _) in plan.steps.iter().zip(&prepared.done).filter(|(_, done)| !**done) {
-            step.inputs.iter().for_each(|id| uses[id.0 as usize] += 1);
+        for (step, done) in plan.steps.iter().zip(&prepared.done) {
+            if !done && takes_part(plan, prepared.party, step) {
+                step.inputs.iter().for_each(|id| uses[id.0 as usize] += 1);
+            }
         }
         // An output is never used up.
         plan.outputs.iter().for_each(|output| uses[output.value.0 as usize] += 1);
@@ -114,6 +116,10 @@ impl<'a, 'h> Query<'a, 'h> {
     ) -> Result<(), RunError> {
         let Prepared { plan, party, backend, .. } = self.prepared;
         let step = &plan.steps[at];
+        if !takes_part(plan, *party, step) {
+            self.store(at, vec![Held::Absent; step.outputs.len()]);
+            return Ok(());
+        }
         let inputs: Vec<Held> = step.inputs.iter().map(|&id| self.read(id)).collect();
         let start = Instant::now();
         let rounds = price::rounds(&plan.values, step).len() as u32;

@@ -1,8 +1,12 @@
-//! What a session cost, by phase and by step.
+//! What a session cost and was to cost, by phase and by step.
 
 use std::time::{Duration, Instant};
 
 use ptc_net::Counters;
+use ptc_plan::Plan;
+use ptc_plan::bill;
+use ptc_plan::price::{self, FRAME_HEADER};
+use ptc_plan::step::Party;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phase {
@@ -14,6 +18,60 @@ impl Phase {
     pub fn add(&mut self, traffic: Counters, time: Duration) {
         self.traffic = self.traffic + traffic;
         self.seconds += time.as_secs_f64();
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// Handshakes and public parameters.
+    pub setup: Phase,
+    /// Masked weights, once a session.
+    pub weights: Phase,
+    /// Correlations, for each query.
+    pub offline: Phase,
+    pub online: Phase,
+    pub queries: u32,
+    pub steps: Online,
+}
+
+/// Online, over all queries of a session.
+#[derive(Clone, Debug, Default)]
+pub struct Online {
+    /// Seconds computed in each step of the plan.
+    pub steps: Vec<f64>,
+    /// Seconds spent sending, and waiting for the other party.
+    pub waiting: f64,
+}
+
+/// Traffic that follows from the plan alone: what the counters must show, exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Predicted {
+    pub weights: Counters,
+    pub offline: Counters,
+    pub online: Counters,
+}
+
+/// The digest by which both parties say that they are ready for a query.
+const READY: u64 = FRAME_HEADER + 32;
+
+pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
+    let (own, other) = (party.index(), party.other().index());
+    let (total, _) = price::total(plan);
+    let offline = bill::offline(plan);
+    let times = u64::from(queries);
+    let traffic = |sent: u64, received: u64| Counters { rounds: 0, sent, received };
+    let (weights, dealt) = match party {
+        Party::Server => (traffic(offline.server_to_client_once, offline.dealer_to_server_once), offline.dealer_to_server),
+        Party::Client => (traffic(0, offline.server_to_client_once), offline.dealer_to_client),
+    };
+    Predicted {
+        weights,
+        offline: traffic(READY * times, (READY + dealt) * times),
+        online: Counters {
+            rounds: total.rounds * times,
+            sent: total.sent[own] * times,
+            received: total.sent[other] * times,
+        },
     }
 }
 
@@ -31,13 +89,4 @@ impl Clock {
     pub fn read(&self, counters: Counters) -> (Counters, Duration) {
         (counters.since(self.counters), self.start.elapsed())
     }
-}
-
-/// Online, over all queries of a session.
-#[derive(Clone, Debug, Default)]
-pub struct Online {
-    /// Seconds computed in each step of the plan.
-    pub steps: Vec<f64>,
-    /// Seconds spent sending, and waiting for the other party.
-    pub waiting: f64,
 }

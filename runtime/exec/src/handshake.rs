@@ -1,0 +1,147 @@
+//! Who speaks with whom about which plan. All messages are postcard with a length limit.
+
+use ptc_net::{Channel, PeerError};
+use ptc_plan::Plan;
+use ptc_plan::step::Party;
+use ptc_plan::summary::{Summary, differences};
+use ptc_ring::Seed;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::RunError;
+
+const VERSION: u32 = 1;
+const MAGIC: [u8; 8] = *b"ptc sess";
+const MAX_HELLO: usize = 128 << 10;
+const MAX_REFUSAL: usize = 16 << 10;
+
+/// Queries of one session.
+pub const MAX_QUERIES: u32 = 1 << 16;
+
+#[derive(Serialize, Deserialize)]
+struct Hello {
+    magic: [u8; 8],
+    version: u32,
+    role: Party,
+    nonce: [u8; 32],
+    queries: u32,
+    summary: Summary,
+}
+
+/// What the two parties agreed on.
+#[derive(Clone, Copy)]
+pub struct Meeting {
+    /// From both nonces and the plan.
+    pub session: [u8; 32],
+    pub queries: u32,
+}
+
+/// Both parties say hello; an error names what differs.
+pub fn meet(plan: &Plan, role: Party, queries: u32, peer: &mut dyn Channel) -> Result<Meeting, RunError> {
+    let nonce = *Seed::fresh().map_err(RunError::Entropy)?.as_bytes();
+    let own = Hello { magic: MAGIC, version: VERSION, role, nonce, queries, summary: plan.summary()? };
+    peer.send(encode(&own)?)?;
+    let other: Hello = decode(&peer.receive(MAX_HELLO)?)?;
+    greet(other.magic, other.version)?;
+    if other.role == role {
+        return Err(RunError::SameRole(role.index()));
+    }
+    let differing = differences(&own.summary, &other.summary);
+    if !differing.is_empty() {
+        return Err(RunError::PlansDiffer(differing));
+    }
+    let (server, client) = match role {
+        Party::Server => (&own, &other),
+        Party::Client => (&other, &own),
+    };
+    let queries = client.queries;
+    if !(1..=MAX_QUERIES).contains(&queries) {
+        return Err(PeerError::Malformed(format!("{queries} queries for a session of 1 to {MAX_QUERIES}")).into());
+    }
+    let mut digest = Sha256::new();
+    digest.update(MAGIC);
+    digest.update(server.nonce);
+    digest.update(client.nonce);
+    digest.update(plan.hash()?);
+    Ok(Meeting { session: digest.finalize().into(), queries })
+}
+
+#[derive(Serialize, Deserialize)]
+struct Introduction {
+    magic: [u8; 8],
+    version: u32,
+    role: Party,
+    session: [u8; 32],
+    queries: u32,
+    summary: Summary,
+}
+
+/// A party that has come to the dealer.
+pub struct Guest {
+    pub role: Party,
+    pub session: [u8; 32],
+    pub queries: u32,
+}
+
+/// The party's side: tells the dealer which session it belongs to, and hears whether the dealer takes part.
+pub fn introduce(plan: &Plan, role: Party, meeting: &Meeting, dealer: &mut dyn Channel) -> Result<(), RunError> {
+    let Meeting { session, queries } = *meeting;
+    let own = Introduction { magic: MAGIC, version: VERSION, role, session, queries, summary: plan.summary()? };
+    dealer.send(encode(&own)?)?;
+    match dealer.receive(MAX_REFUSAL)?.split_first() {
+        Some((0, [])) => Ok(()),
+        Some((1, reason)) => {
+            // Printed to a terminal.
+            let reason = String::from_utf8_lossy(reason).escape_debug().to_string();
+            Err(RunError::DealerRefused(reason))
+        }
+        _ => Err(PeerError::Malformed("an answer of unknown form".into()).into()),
+    }
+}
+
+/// The dealer's side. A party with another plan is told so.
+pub fn receive_guest(plan: &Plan, party: &mut dyn Channel) -> Result<Guest, RunError> {
+    let guest: Introduction = decode(&party.receive(MAX_HELLO)?)?;
+    greet(guest.magic, guest.version)?;
+    let differing = differences(&plan.summary()?, &guest.summary);
+    if !differing.is_empty() {
+        refuse(party, &format!("the plans differ, seen from the dealer: {}", differing.join("; ")))?;
+        return Err(RunError::PlansDiffer(differing));
+    }
+    if !(1..=MAX_QUERIES).contains(&guest.queries) {
+        refuse(party, "the number of queries is out of range")?;
+        return Err(PeerError::Malformed(format!("{} queries", guest.queries)).into());
+    }
+    Ok(Guest { role: guest.role, session: guest.session, queries: guest.queries })
+}
+
+pub fn accept(party: &mut dyn Channel) -> Result<(), PeerError> {
+    party.send(vec![0])
+}
+
+pub fn refuse(party: &mut dyn Channel, reason: &str) -> Result<(), PeerError> {
+    let reason = &reason.as_bytes()[..reason.len().min(MAX_REFUSAL - 1)];
+    party.send([&[1], reason].concat())
+}
+
+fn greet(magic: [u8; 8], version: u32) -> Result<(), RunError> {
+    if magic != MAGIC {
+        return Err(PeerError::Malformed("something that is no greeting of `ptc`".into()).into());
+    }
+    if version != VERSION {
+        return Err(RunError::Version { expected: VERSION, found: version });
+    }
+    Ok(())
+}
+
+fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, RunError> {
+    postcard::to_stdvec(message).map_err(|error| PeerError::Malformed(error.to_string()).into())
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, RunError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        Ok(_) => Err(PeerError::Malformed("a greeting with bytes behind its end".into()).into()),
+        Err(_) => Err(PeerError::Malformed("something that is no greeting of `ptc`".into()).into()),
+    }
+}

@@ -1,0 +1,202 @@
+//! A session of two parties: they agree on a plan, the client gets what is public, correlations are made, queries run.
+//!
+//! | server | | client | phase |
+//! |---|---|---|---|
+//! | hello: plan, role, nonce | ⇄ | hello | setup |
+//! | hashes of public parameters | → | | setup |
+//! | | ← | which of them it lacks | setup |
+//! | those | → | | setup |
+//! | digest of public values | ⇄ | digest | setup |
+//! | masked weights | → | | weights |
+//! | seed from the dealer | | seed and corrections from the dealer | offline |
+//! | digest of public inputs | ⇄ | digest: ready | offline |
+//! | the plan | ⇄ | the plan | online |
+
+use std::sync::Arc;
+
+use ptc_correlation::Supply;
+use ptc_kernels::Backend;
+use ptc_net::{Channel, Counters, PeerError};
+use ptc_offline::dealer::receive_seed;
+use ptc_offline::factors::Factors;
+use ptc_offline::{receive, weights};
+use ptc_plan::Plan;
+use ptc_plan::bill::weight_masks;
+use ptc_plan::step::{Owner, Party, ValueId};
+use sha2::{Digest, Sha256};
+
+use crate::error::RunError;
+use crate::handshake::{self, Meeting};
+use crate::prepare::{Prepared, prepare};
+use crate::public::{self, Cache};
+use crate::run::{Hooks, Results, run};
+use crate::statistics::{Clock, Statistics};
+use crate::tensors::{Tensors, check_inputs};
+use crate::value::Held;
+
+/// What a party brings to a session besides its channels.
+pub enum Role<'a> {
+    /// Its weights are prepared; the public ones among them are kept for the client.
+    Server { prepared: Prepared, public: Tensors },
+    /// It receives the public parameters, and says how many queries it has.
+    Client { plan: Arc<Plan>, backend: Arc<dyn Backend>, cache: &'a dyn Cache, queries: u32 },
+}
+
+/// Makes the connection to the dealer, once the parties have found each other.
+pub type Dial<'a> = &'a mut dyn FnMut() -> Result<Box<dyn Channel>, PeerError>;
+
+/// What a session is doing, for whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Handshake,
+    PublicParameters,
+    Preparing,
+    Dealer,
+    Weights,
+    Offline { query: u32 },
+}
+
+pub struct Session {
+    prepared: Prepared,
+    peer: Box<dyn Channel>,
+    dealer: Box<dyn Channel>,
+    /// The client's masked weights.
+    factors: Factors,
+    /// How many queries the client has.
+    pub queries: u32,
+    asked: u32,
+    pub statistics: Statistics,
+}
+
+impl Session {
+    pub fn open(
+        role: Role,
+        mut peer: Box<dyn Channel>,
+        dial: Dial,
+        tell: &mut dyn FnMut(Stage),
+    ) -> Result<Session, RunError> {
+        let mut statistics = Statistics::default();
+        let clock = Clock::start(peer.counters());
+        tell(Stage::Handshake);
+        let (plan, party, queries) = match &role {
+            Role::Server { prepared, .. } => (prepared.plan.clone(), Party::Server, 0),
+            Role::Client { plan, queries, .. } => (plan.clone(), Party::Client, *queries),
+        };
+        let meeting = handshake::meet(&plan, party, queries, &mut *peer)?;
+        tell(Stage::PublicParameters);
+        let prepared = match role {
+            Role::Server { prepared, public } => {
+                public::send(&plan, &public, &mut *peer)?;
+                prepared
+            }
+            Role::Client { plan, backend, cache, .. } => {
+                let public = public::receive(&plan, cache, &mut *peer)?;
+                tell(Stage::Preparing);
+                prepare(plan, Party::Client, backend, public)?
+            }
+        };
+        agree(&prepared.public_digest, &mut *peer, "one side's floating point differs; run the same version of `ptc`")?;
+        tell(Stage::Dealer);
+        let mut dealer = dial().map_err(RunError::Dealer)?;
+        introduce(&plan, party, &meeting, &mut *dealer)?;
+        let (traffic, time) = clock.read(peer.counters());
+        statistics.setup.add(traffic + dealer.counters(), time);
+
+        tell(Stage::Weights);
+        let clock = Clock::start(peer.counters() + dealer.counters());
+        let factors = exchange_weights(&prepared, &mut *peer, &mut *dealer)?;
+        let (traffic, time) = clock.read(peer.counters() + dealer.counters());
+        statistics.weights.add(traffic, time);
+        Ok(Session { prepared, peer, dealer, factors, queries: meeting.queries, asked: 0, statistics })
+    }
+
+    /// The next of the session's queries.
+    pub fn query(
+        &mut self,
+        inputs: Tensors,
+        hooks: Hooks,
+        tell: &mut dyn FnMut(Stage),
+    ) -> Result<Results, RunError> {
+        check_inputs(&self.prepared.plan, self.prepared.party, &inputs)?;
+        tell(Stage::Offline { query: self.asked });
+        let clock = Clock::start(self.counters());
+        let mut supply = self.supply()?;
+        agree(&public_inputs(&self.prepared.plan, &inputs), &mut *self.peer, "both sides need the same public inputs")?;
+        let (traffic, time) = clock.read(self.counters());
+        self.statistics.offline.add(traffic, time);
+
+        let clock = Clock::start(self.peer.counters());
+        let online = &mut self.statistics.steps;
+        let results = run(&self.prepared, &mut *self.peer, &mut supply, inputs, online, hooks)?;
+        let (traffic, time) = clock.read(self.peer.counters());
+        self.statistics.online.add(traffic, time);
+        self.asked += 1;
+        self.statistics.queries = self.asked;
+        Ok(results)
+    }
+
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    fn counters(&self) -> Counters {
+        self.peer.counters() + self.dealer.counters()
+    }
+
+    fn supply(&mut self) -> Result<Supply, RunError> {
+        let plan = &self.prepared.plan;
+        let seed = receive_seed(&mut *self.dealer).map_err(RunError::Dealer)?;
+        match self.prepared.party {
+            Party::Server => Ok(receive::receive_server(plan, &seed)),
+            Party::Client => {
+                let backend = &*self.prepared.backend;
+                receive::receive_client(plan, &seed, &self.factors, backend, &mut *self.dealer).map_err(RunError::Dealer)
+            }
+        }
+    }
+}
+
+/// Both parties hold the same 32 bytes.
+fn agree(own: &[u8; 32], peer: &mut dyn Channel, hint: &'static str) -> Result<(), RunError> {
+    peer.send(own.to_vec())?;
+    let other = peer.receive(own.len())?;
+    if other == own { Ok(()) } else { Err(RunError::PublicValuesDiffer(hint)) }
+}
+
+fn public_inputs(plan: &Plan, inputs: &Tensors) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for input in plan.inputs.iter().filter(|input| input.owner == Owner::Both) {
+        if let Some(tensor) = inputs.get(&input.name) {
+            tensor.data.iter().for_each(|x| digest.update(x.to_le_bytes()));
+        }
+    }
+    digest.finalize().into()
+}
+
+fn introduce(plan: &Plan, party: Party, meeting: &Meeting, dealer: &mut dyn Channel) -> Result<(), RunError> {
+    match handshake::introduce(plan, party, meeting, dealer) {
+        Err(RunError::Peer(error)) => Err(RunError::Dealer(error)),
+        other => other,
+    }
+}
+
+fn exchange_weights(prepared: &Prepared, peer: &mut dyn Channel, dealer: &mut dyn Channel) -> Result<Factors, RunError> {
+    let plan = &prepared.plan;
+    match prepared.party {
+        Party::Server => {
+            let seed = receive_seed(dealer).map_err(RunError::Dealer)?;
+            if !weight_masks(plan).is_empty() {
+                weights::open_weights(plan, &seed, |id| words(prepared, id), peer)?;
+            }
+            Ok(Factors::default())
+        }
+        Party::Client => Ok(weights::receive_weights(plan, &*prepared.backend, peer)?),
+    }
+}
+
+fn words(prepared: &Prepared, id: ValueId) -> &[u64] {
+    match &prepared.values[id.0 as usize] {
+        Some(Held::Encoded(encoded)) => &encoded.data,
+        _ => panic!("a masked weight depends on parameters alone"),
+    }
+}
