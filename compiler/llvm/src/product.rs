@@ -104,7 +104,7 @@ impl Tiles {
         let output = Output::new(out);
         over_rectangles(m, most, n.div_ceil(width), m * k * n, |rows, columns| {
             // Where the last panel is not full, its tiles go here first.
-            let mut edge = Aligned::zeros(most * width);
+            let mut edge = Aligned::zeros(if n.is_multiple_of(width) { 0 } else { most * width });
             for panel in columns {
                 let used = width.min(n - panel * width);
                 let this = &panels[panel * panel_words..][..panel_words];

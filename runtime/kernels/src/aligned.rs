@@ -1,6 +1,6 @@
 //! Words on a cache line's boundary, as vector instructions like them.
 
-use zeroize::Zeroize;
+use ptc_ring::tensor::wipe;
 
 /// Zeroed when it goes: it holds weights and shares.
 pub struct Aligned {
@@ -11,12 +11,6 @@ pub struct Aligned {
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u64; 8]);
-
-impl Zeroize for Line {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
-    }
-}
 
 impl Aligned {
     /// `len` words, all zero.
@@ -48,7 +42,7 @@ impl Aligned {
 
 impl Drop for Aligned {
     fn drop(&mut self) {
-        self.lines.zeroize();
+        wipe(self.words_mut());
     }
 }
 

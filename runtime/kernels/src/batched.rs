@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::Backend;
 use crate::blocks::Output;
 use ptc_plan::kernel::Word;
+use ptc_ring::transpose::transpose;
 
 /// `a[batch, m, k] · b[batch, k, n]`; with `transpose_b`, `b` is `[batch, n, k]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub fn product(backend: &dyn Backend, word: Word, shape: Shape, a: &[u64], b: &[
         let out = unsafe { output.part(at * m * n..(at + 1) * m * n) };
         let b = &b[at * k * n..(at + 1) * k * n];
         let packed = match shape.transpose_b {
-            true => backend.pack(word, k, n, &transposed(b, n, k)),
+            true => backend.pack(word, k, n, &transpose(b, n, k)),
             false => backend.pack(word, k, n, b),
         };
         backend.product(&a[at * m * k..(at + 1) * m * k], m, &packed, out);
@@ -37,23 +38,6 @@ pub fn product(backend: &dyn Backend, word: Word, shape: Shape, a: &[u64], b: &[
         (0..batch).for_each(one);
     } else {
         (0..batch).into_par_iter().for_each(one);
-    }
-    out
-}
-
-/// `[rows, columns]` to `[columns, rows]`, in squares that stay in the first cache.
-pub fn transposed(x: &[u64], rows: usize, columns: usize) -> Vec<u64> {
-    const SIDE: usize = 8;
-    assert_eq!(x.len(), rows * columns, "words of a matrix [{rows}, {columns}]");
-    let mut out = vec![0; x.len()];
-    for top in (0..rows).step_by(SIDE) {
-        for left in (0..columns).step_by(SIDE) {
-            for column in left..(left + SIDE).min(columns) {
-                for row in top..(top + SIDE).min(rows) {
-                    out[column * rows + row] = x[row * columns + column];
-                }
-            }
-        }
     }
     out
 }

@@ -34,6 +34,7 @@ mod tests {
     use proptest::prelude::*;
     use ptc_plan::kernel::{Access, Instruction};
     use ptc_ring::Seed;
+    use ptc_ring::transpose::transpose;
 
     fn words(seed: u8, len: usize) -> Vec<u64> {
         Seed::from_bytes([seed; 32]).stream(0, 0).words(len)
@@ -76,7 +77,7 @@ mod tests {
             let mut expected = vec![];
             for at in 0..batch {
                 let b = &b[at * k * n..][..k * n];
-                let b = if transpose_b { batched::transposed(b, n, k) } else { b.to_vec() };
+                let b = if transpose_b { transpose(b, n, k) } else { b.to_vec() };
                 expected.extend(naive(Word::W64, m, k, n, &a[at * m * k..][..m * k], &b));
             }
             prop_assert_eq!(batched::product(&Portable, Word::W64, shape, &a, &b), expected);

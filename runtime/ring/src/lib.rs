@@ -8,6 +8,7 @@ pub mod pack;
 pub mod planes;
 pub mod prg;
 pub mod tensor;
+pub mod transpose;
 
 pub use prg::{Prg, Seed};
 pub use tensor::{BitShare, Share};

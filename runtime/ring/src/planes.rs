@@ -2,6 +2,8 @@
 //!
 //! Plane `i` holds bit `i` of each of the `n` elements in `ceil(n / 64)` words; planes follow each other.
 
+use crate::transpose::flip;
+
 /// Blocks of 64 elements that are transposed side by side, so that every step is a vector operation.
 const LANES: usize = 8;
 
@@ -72,23 +74,6 @@ fn separate(blocks: &Blocks, elements: &mut [u64; 64 * LANES]) {
         for (lane, row) in rows.iter().enumerate() {
             elements[lane * 64 + at * LANES..][..LANES].copy_from_slice(row);
         }
-    }
-}
-
-/// Rows and lanes change places, by halves, quarters and eighths: shuffles of vectors instead of scattered words.
-#[inline(always)]
-fn flip(rows: &mut [[u64; LANES]; LANES]) {
-    flip_stage::<4>(rows);
-    flip_stage::<2>(rows);
-    flip_stage::<1>(rows);
-}
-
-#[inline(always)]
-fn flip_stage<const SIDE: usize>(rows: &mut [[u64; LANES]; LANES]) {
-    for upper in (0..LANES).filter(|row| row & SIDE == 0) {
-        let (a, b) = (rows[upper], rows[upper + SIDE]);
-        rows[upper] = std::array::from_fn(|lane| if lane & SIDE == 0 { a[lane] } else { b[lane - SIDE] });
-        rows[upper + SIDE] = std::array::from_fn(|lane| if lane & SIDE == 0 { a[lane + SIDE] } else { b[lane] });
     }
 }
 

@@ -4,7 +4,6 @@
 //! in the plan; here a tensor is a flat list.
 
 use ptc_plan::step::Party;
-use zeroize::Zeroize;
 
 /// One party's additive share of a tensor: `x = x0 + x1 mod 2^bits`.
 #[derive(Clone)]
@@ -59,7 +58,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.data.zeroize();
+        wipe(&mut self.data);
     }
 }
 
@@ -108,8 +107,14 @@ impl BitShare {
 
 impl Drop for BitShare {
     fn drop(&mut self) {
-        self.words.zeroize();
+        wipe(&mut self.words);
     }
+}
+
+/// Zeroes what nobody reads again, by vector stores that the compiler may not leave out.
+pub fn wipe(words: &mut [u64]) {
+    words.fill(0);
+    zeroize::optimization_barrier(words);
 }
 
 /// Bits of the last word beyond `len` become zero.

@@ -79,19 +79,20 @@ pub fn narrow_rows(a: &[u64], k: usize) -> Aligned {
 
 /// For each row of even length `k`, `-Σ x[2j]·x[2j+1]`.
 pub fn negated_row_sums<T: RingWord>(a: &[T], k: usize) -> Vec<T> {
-    const LANES: usize = 8;
+    const LANES: usize = 16;
     let sum = |row: &[T]| {
+        // Each lane times its neighbour: twice the work, but no vector is taken apart. The even lanes count.
         let mut sums = [T::default(); LANES];
-        let (blocks, rest) = row.as_chunks::<{ 2 * LANES }>();
+        let (blocks, rest) = row.as_chunks::<LANES>();
         for block in blocks {
             for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum = sum.subtract_product(block[2 * lane], block[2 * lane + 1]);
+                *sum = sum.subtract_product(block[lane], block[lane ^ 1]);
             }
         }
         for pair in rest.as_chunks::<2>().0 {
             sums[0] = sums[0].subtract_product(pair[0], pair[1]);
         }
-        sums.into_iter().fold(T::default(), T::add)
+        sums.into_iter().step_by(2).fold(T::default(), T::add)
     };
     a.chunks_exact(k).map(sum).collect()
 }
