@@ -3,9 +3,17 @@
 //! Results go to standard output, everything else to standard error. A failure is told once, with its fix, and exits
 //! with 1 (2 for a wrong command line).
 
+mod arrays;
+mod cache;
+mod calibration;
 mod commands;
 mod failure;
+mod files;
+mod labels;
 mod model;
+mod stats;
+mod tokens;
+mod weights;
 
 use std::process::ExitCode;
 
