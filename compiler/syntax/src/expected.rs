@@ -19,7 +19,10 @@ pub fn diagnostic(file: FileId, tokens: &[Spanned], index: usize, error: SyntaxE
             }
         }
         ParseError::UnrecognizedEof { location, expected } => {
-            let message = format!("{}, found the end of the file", Words::new(&expected).sentence());
+            let message = match Words::new(&expected).sentence() {
+                sentence if sentence.is_empty() => "unexpected end of the file".to_string(),
+                sentence => format!("{sentence}, found the end of the file"),
+            };
             let diagnostic = Diagnostic::new(codes::E0104, Span::new(file, location, location), message);
             match innermost_open(tokens) {
                 Some((start, end)) => diagnostic.label(Span::new(file, start, end), "this is not closed"),
@@ -50,7 +53,10 @@ fn unexpected(span: Span, token: Token, words: &Words, hint: Option<&'static str
         let message = "this doc comment documents nothing";
         return Diagnostic::new(codes::E0109, span, message).hint("write a comment with `//`");
     }
-    let message = format!("{}, found {}", words.sentence(), describe(token));
+    let message = match words.sentence() {
+        sentence if sentence.is_empty() => format!("unexpected {}", describe(token)),
+        sentence => format!("{sentence}, found {}", describe(token)),
+    };
     Diagnostic { hint: hint.map(str::to_string), ..Diagnostic::new(codes::E0103, span, message) }
 }
 
@@ -148,7 +154,9 @@ struct Words<'a>(Vec<&'a str>);
 /// Families of terminals that are named together: a family is recognised by its first two.
 const FAMILIES: &[(&str, &[&str])] = &[
     ("an expression", &["number", "(", "name", "text", "[", "{", "if", "-", "!"]),
-    ("", &["+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&&", "||"]),
+    ("", &["+", "-", "*", "/"]),
+    ("", &["*", "/"]),
+    ("", &["<", "<=", ">", ">=", "==", "!="]),
     ("", &["&&", "||"]),
     ("", &[".", "(", "["]),
     ("a type", &["real", "bit", "token", "int"]),
@@ -164,6 +172,7 @@ impl<'a> Words<'a> {
         self.0.contains(&word)
     }
 
+    /// `expected ...`; empty where only operators could have followed.
     fn sentence(&self) -> String {
         let mut left = self.0.clone();
         let mut words: Vec<String> = Vec::new();
@@ -186,7 +195,7 @@ impl<'a> Words<'a> {
             word => format!("`{word}`"),
         }));
         match words.split_last() {
-            None => "unexpected text".to_string(),
+            None => String::new(),
             Some((last, [])) => format!("expected {last}"),
             Some((last, others)) => format!("expected {} or {last}", others.join(", ")),
         }

@@ -3,6 +3,8 @@
 pub mod codes;
 pub mod diagnostic;
 mod expected;
+pub mod format;
+mod layout;
 pub mod parse;
 mod sink;
 pub mod source;

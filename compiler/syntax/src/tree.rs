@@ -93,9 +93,15 @@ pub struct Field {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldType {
     Tensor(TensorType),
-    Module { name: Name, arguments: Vec<Expr> },
+    Module {
+        name: Name,
+        arguments: Vec<Expr>,
+    },
     /// `[Block; 6]`
-    Array { element: Box<FieldType>, length: Expr },
+    Array {
+        element: Box<FieldType>,
+        length: Expr,
+    },
     Error(Span),
 }
 
@@ -190,11 +196,25 @@ pub struct Block {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
     /// `let a = e;` or `let a: real[S] = e;`
-    Let { name: Name, ty: Option<TensorType>, value: Expr, span: Span },
+    Let {
+        name: Name,
+        ty: Option<TensorType>,
+        value: Expr,
+        span: Span,
+    },
     /// `x = e;` inside a loop or after `let`.
-    Assign { name: Name, value: Expr, span: Span },
+    Assign {
+        name: Name,
+        value: Expr,
+        span: Span,
+    },
     /// `for block in blocks { ... }` over an array field, or `for i in 0..4 { ... }`.
-    For { variable: Name, over: Expr, body: Block, span: Span },
+    For {
+        variable: Name,
+        over: Expr,
+        body: Block,
+        span: Span,
+    },
     Error(Span),
 }
 
@@ -212,7 +232,10 @@ pub enum ExprKind {
     /// `a.T`, `block.norm`
     Field(Box<Expr>, Name),
     /// `f(x, to: client)`, `layer(x)`, `block.method(x)`
-    Call { callee: Box<Expr>, arguments: Vec<Argument> },
+    Call {
+        callee: Box<Expr>,
+        arguments: Vec<Argument>,
+    },
     /// `x[ids]`, `x[0..S, :]`
     Index(Box<Expr>, Vec<Subscript>),
     Unary(UnaryOp, Box<Expr>),
@@ -221,7 +244,11 @@ pub enum ExprKind {
     Range(Box<Expr>, Box<Expr>),
     /// `[a, b]`: shapes and axis lists.
     List(Vec<Expr>),
-    If { condition: Box<Expr>, then: Block, otherwise: Option<Block> },
+    If {
+        condition: Box<Expr>,
+        then: Block,
+        otherwise: Option<Block>,
+    },
     Block(Block),
     Paren(Box<Expr>),
     Error,
@@ -238,7 +265,11 @@ pub enum Subscript {
     /// `:`
     All(Span),
     /// `a..b`, either end may be absent.
-    Range { start: Option<Expr>, end: Option<Expr>, span: Span },
+    Range {
+        start: Option<Expr>,
+        end: Option<Expr>,
+        span: Span,
+    },
     At(Expr),
 }
 
