@@ -6,8 +6,9 @@
 //!                                  %6 = add %4, %5
 //!
 //! A factor is a number, a clear single element, or a clear row with one element a column. It moves only along values
-//! that nobody else reads, so nothing is computed twice, and only into operands that its owner may multiply with. A power
-//! of two stays where it is: it only moves the point, while a smaller weight would lose bits.
+//! that nobody else reads, so nothing is computed twice, and only into operands that its owner may multiply with. Of a
+//! number, the power of two stays where it is: there it only moves the point, while a smaller weight would lose bits. In
+//! the picture, 0.3 moves as 1.2 and leaves `scale {by: 0.25}`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -32,7 +33,10 @@ pub fn into_producers(graph: &Graph) -> Graph {
     // Uses of the new graph's nodes; nodes that only a moved factor made have one.
     let mut uses: HashMap<NodeId, usize> = HashMap::new();
     let Ok(out) = rebuild::<Infallible>(graph, |out, id, node| {
-        let moved = factor_of(out, &node).and_then(|(x, factor)| push_up(out, x, factor, &uses));
+        let moved = factor_of(out, &node).and_then(|(x, factor)| match factor {
+            Factor::Number(by) => push_number(out, x, by, &uses),
+            _ => push_up(out, x, factor, &uses),
+        });
         let new = match moved {
             Some(new) => {
                 out.node_mut(new).name = node.name.clone();
@@ -54,7 +58,7 @@ fn factor_of(out: &mut Graph, node: &Node) -> Option<(NodeId, Factor)> {
         return None;
     }
     match (op, &node.inputs[..]) {
-        (Scale { by }, &[x]) if !is_power_of_two(by.abs()) => Some((x, Factor::Number(*by))),
+        (Scale { by }, &[x]) if split(*by).0 != 1.0 => Some((x, Factor::Number(*by))),
         (Negate, &[x]) => Some((x, Factor::Number(-1.0))),
         (Multiply, &[a, b]) => {
             let factor = clear_factor(out, node, a, b).map(|factor| (a, factor));
@@ -90,8 +94,26 @@ fn clear_factor(out: &mut Graph, node: &Node, x: NodeId, factor: NodeId) -> Opti
     Some(if single { Factor::Single(factor) } else { Factor::Row(factor) })
 }
 
-fn is_power_of_two(by: f64) -> bool {
-    by > 0.0 && by.log2().fract() == 0.0
+/// `by` as a number around one, with the sign, times a power of two.
+fn split(by: f64) -> (f64, f64) {
+    let power = by.abs().log2().round().exp2();
+    match power.is_normal() {
+        true => (by / power, power),
+        false => (by, 1.0),
+    }
+}
+
+/// `x · by`, its power of two outside.
+fn push_number(out: &mut Graph, x: NodeId, by: f64, uses: &HashMap<NodeId, usize>) -> Option<NodeId> {
+    let (near_one, power) = split(by);
+    let inner = match near_one == 1.0 {
+        true => x,
+        false => push_up(out, x, Factor::Number(near_one), uses)?,
+    };
+    Some(match power == 1.0 {
+        true => inner,
+        false => out.derive(Operator::Scale { by: power }, &[inner], x, "shifted"),
+    })
 }
 
 /// A node that is `factor` times `x`, made without a new step between the parties, if there is one.
@@ -108,8 +130,8 @@ fn push_up(out: &mut Graph, x: NodeId, factor: Factor, uses: &HashMap<NodeId, us
     let row = matches!(factor, Factor::Row(_));
     if let Factor::Number(by) = factor {
         match *op {
-            Scale { by: own } => return push_up(out, node.inputs[0], Factor::Number(own * by), uses),
-            Negate => return push_up(out, node.inputs[0], Factor::Number(-by), uses),
+            Scale { by: own } => return push_number(out, node.inputs[0], own * by, uses),
+            Negate => return push_number(out, node.inputs[0], -by, uses),
             Offset { by: own } => {
                 let inner = push_up(out, node.inputs[0], factor, uses)?;
                 return Some(out.derive(Offset { by: own * by }, &[inner], x, ""));
@@ -181,8 +203,17 @@ pub fn into_consumers(graph: &Graph) -> Graph {
         if let Some((x, weight)) = static_product(out, &node)
             && let Some((x, by)) = strip(out, x, &single)
         {
-            let scaled = out.derive(Operator::Scale { by }, &[weight], weight, "scaled");
+            let (near_one, power) = split(by);
+            let scaled = out.derive(Operator::Scale { by: near_one }, &[weight], weight, "scaled");
             node.inputs = vec![x, scaled];
+            if power != 1.0 {
+                let name = node.name.clone();
+                node.name = format!("{name}.unshifted");
+                let product = out.push(node);
+                let shifted = out.derive(Operator::Scale { by: power }, &[product], product, "");
+                out.node_mut(shifted).name = name;
+                return Ok(shifted);
+            }
         }
         let new = out.push(node);
         single.insert(new, counts[id.0 as usize] == 1);
@@ -200,7 +231,7 @@ fn strip(out: &mut Graph, x: NodeId, single: &HashMap<NodeId, bool>) -> Option<(
         return None;
     }
     match op {
-        Scale { by } if !is_power_of_two(by.abs()) => Some((node.inputs[0], *by)),
+        Scale { by } if split(*by).0 != 1.0 => Some((node.inputs[0], *by)),
         Negate => Some((node.inputs[0], -1.0)),
         Reshape { .. } | Permute { .. } | Slice { .. } | Broadcast { .. } => {
             let (inner, by) = strip(out, node.inputs[0], single)?;
