@@ -42,7 +42,11 @@ impl Cache {
     }
 
     /// The object of `key`, from disk or from `compile`. A file that cannot be written costs a compilation next time.
-    pub fn object(&self, key: &str, compile: impl FnOnce() -> Result<Vec<u8>, LlvmError>) -> Result<Vec<u8>, LlvmError> {
+    pub fn object(
+        &self,
+        key: &str,
+        compile: impl FnOnce() -> Result<Vec<u8>, LlvmError>,
+    ) -> Result<Vec<u8>, LlvmError> {
         let name = hex(&Sha256::digest(key));
         if let Some(object) = self.read(&name) {
             return Ok(object);

@@ -46,9 +46,12 @@ impl Host {
         let wide = |feature: &str| match vector_bits {
             512 => false,
             256 => feature.contains("avx512") || feature.contains("evex"),
-            _ => feature.contains("avx") || ["+fma", "+f16c", "+vaes", "+vpclmulqdq", "+xop", "+fma4"].contains(&feature),
+            _ => {
+                feature.contains("avx") || ["+fma", "+f16c", "+vaes", "+vpclmulqdq", "+xop", "+fma4"].contains(&feature)
+            }
         };
-        let kept: Vec<&str> = self.features.split(',').filter(|feature| !(feature.starts_with('+') && wide(feature))).collect();
+        let kept: Vec<&str> =
+            self.features.split(',').filter(|feature| !(feature.starts_with('+') && wide(feature))).collect();
         Host::new(self.triple.clone(), "x86-64".into(), kept.join(","))
     }
 }

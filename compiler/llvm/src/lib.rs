@@ -228,7 +228,8 @@ mod tests {
         let run = || Llvm::new(folder.path()).unwrap().elementwise(&kernel, &[&[1, 2, 3]], 3, true);
         let listed = || {
             let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap());
-            let mut found: Vec<_> = files.map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap())).collect();
+            let mut found: Vec<_> =
+                files.map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap())).collect();
             found.sort();
             found
         };

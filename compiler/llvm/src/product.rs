@@ -8,6 +8,8 @@
 //! A panel holds `width` columns of `b`: first the negated last sum, then `k` rows, padded to an even number. Missing
 //! columns are zero.
 
+use std::ops::Range;
+
 use ptc_kernels::Packed;
 use ptc_kernels::aligned::Aligned;
 use ptc_kernels::blocks::{Output, over_rectangles};
@@ -58,7 +60,9 @@ impl Products {
         match b.word {
             Word::W64 if b.k.is_multiple_of(2) => tiles.product(a, m, b, b.panels.words(), out),
             Word::W64 => tiles.product(pack::even_rows(a, b.k).words(), m, b, b.panels.words(), out),
-            Word::W32 => tiles.product(&pack::narrow_rows(a, b.k).halves()[..m * pack::even(b.k)], m, b, b.panels.halves(), out),
+            Word::W32 => {
+                tiles.product(&pack::narrow_rows(a, b.k).halves()[..m * pack::even(b.k)], m, b, b.panels.halves(), out)
+            }
         }
     }
 }
@@ -92,55 +96,84 @@ impl Tiles {
 
     /// `a` has rows of even length, `panels` the order of [`pack`].
     fn product<T: RingWord>(&self, a: &[T], m: usize, b: &Packed, panels: &[T], out: &mut [u64]) {
-        let (k, n, width, most) = (pack::even(b.k), b.n, self.width, self.tiles.len());
+        let (k, n, width) = (pack::even(b.k), b.n, self.width);
         if k == 0 {
             return out.fill(0);
         }
-        let row_sums = pack::negated_row_sums(a, k);
         let panel_words = pack::panel_words(b.k, width);
-        assert_eq!(a.len(), m * k, "words of a left factor");
-        assert_eq!(row_sums.len(), m, "sums of a left factor");
-        assert!(panels.len() >= n.div_ceil(width) * panel_words, "words of a packed factor");
+        let row_sums = pack::negated_row_sums(a, k);
+        let left = Left { a, k, row_sums: T::of(&row_sums) };
+        assert_eq!([a.len(), out.len()], [m * k, m * n], "words of a product");
         let output = Output::new(out);
-        over_rectangles(m, most, n.div_ceil(width), m * k * n, |rows, columns| {
+        over_rectangles(m, self.tiles.len(), n.div_ceil(width), m * k * n, |rows, columns| {
             // Where the last panel is not full, its tiles go here first.
-            let mut edge = Aligned::zeros(if n.is_multiple_of(width) { 0 } else { most * width });
-            for panel in columns {
-                let used = width.min(n - panel * width);
-                let this = &panels[panel * panel_words..][..panel_words];
-                let next = &panels[(panel + 1) * panel_words..];
-                for first in rows.clone().step_by(most) {
-                    let height = most.min(rows.end - first);
-                    let (target, stride) = match used == width {
-                        true => (output.pointer().wrapping_add(first * n + panel * width), n),
-                        false => (edge.words_mut().as_mut_ptr(), width),
-                    };
-                    let ahead = next.as_ptr().wrapping_byte_add((first - rows.start) / most * (k / 2) * 64);
-                    // SAFETY: `a` and `row_sums` have `height` rows from `first` on, `this` is a panel of `k / 2` pairs
-                    // of rows; `target` has `height` rows of `width` words, `stride` apart, which no other call writes
-                    // meanwhile: rectangles are disjoint. A prefetch of any address is harmless.
-                    unsafe {
-                        self.tiles[height - 1](
-                            a[first * k..].as_ptr().cast(),
-                            k as u64,
-                            this.as_ptr().cast(),
-                            k as u64 / 2,
-                            row_sums[first..].as_ptr().cast(),
-                            target,
-                            stride as u64,
-                            ahead.cast(),
-                        );
+            let full = n.is_multiple_of(width);
+            let mut edge = Aligned::zeros(if full { 0 } else { self.tiles.len() * width });
+            for at in columns {
+                let (panel, next) = panels[at * panel_words..].split_at(panel_words);
+                let start = at * width;
+                for (tile, first) in rows.clone().step_by(self.tiles.len()).enumerate() {
+                    let rows = first..rows.end.min(first + self.tiles.len());
+                    // Each tile fetches as much of the next panel as it reads steps of this one.
+                    let ahead = next.as_ptr().wrapping_byte_add(tile * k / 2 * CACHE_LINE);
+                    if start + width <= n {
+                        let target = output.pointer().wrapping_add(first * n + start);
+                        // SAFETY: `rows` of `width` words, `n` apart, lie in `out`; rectangles are disjoint.
+                        unsafe { self.multiply(&left, rows, panel, target, n, ahead) };
+                        continue;
                     }
-                    if used < width {
-                        for row in 0..height {
-                            let start = (first + row) * n + panel * width;
-                            // SAFETY: inside this call's rectangle.
-                            let target = unsafe { output.part(start..start + used) };
-                            target.copy_from_slice(&edge.words()[row * width..][..used]);
-                        }
+                    // SAFETY: `edge` has as many rows of `width` words as the largest tile.
+                    unsafe { self.multiply(&left, rows.clone(), panel, edge.words_mut().as_mut_ptr(), width, ahead) };
+                    for (row, words) in rows.zip(edge.words().chunks_exact(width)) {
+                        // SAFETY: inside this call's rectangle.
+                        let target = unsafe { output.part(row * n + start..(row + 1) * n) };
+                        target.copy_from_slice(&words[..n - start]);
                     }
                 }
             }
         });
     }
+
+    /// One tile: `rows` of the left factor with one panel.
+    ///
+    /// # Safety
+    /// From `target` on, `rows.len()` rows of `self.width` words, `stride` apart, are this call's to write.
+    unsafe fn multiply<T: RingWord>(
+        &self,
+        left: &Left<T>,
+        rows: Range<usize>,
+        panel: &[T],
+        target: *mut u64,
+        stride: usize,
+        ahead: *const T,
+    ) {
+        let (k, height) = (left.k, rows.len());
+        let (a, row_sums) = (&left.a[rows.start * k..rows.end * k], &left.row_sums[rows]);
+        assert_eq!(panel.len(), (k + 1) * self.width, "words of a panel");
+        // SAFETY: the tile for `height` rows reads the `height` rows of `a`, their sums, and a panel of `k / 2` pairs of
+        // rows behind its row of sums, all just cut to these lengths; it writes what the caller grants. A prefetch of
+        // any address is harmless.
+        unsafe {
+            self.tiles[height - 1](
+                a.as_ptr().cast(),
+                k as u64,
+                panel.as_ptr().cast(),
+                k as u64 / 2,
+                row_sums.as_ptr().cast(),
+                target,
+                stride as u64,
+                ahead.cast(),
+            );
+        }
+    }
+}
+
+/// What a step of a tile fetches ahead.
+const CACHE_LINE: usize = 64;
+
+/// The left factor, in rows of even length `k`.
+struct Left<'a, T> {
+    a: &'a [T],
+    k: usize,
+    row_sums: &'a [T],
 }

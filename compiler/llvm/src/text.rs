@@ -30,7 +30,8 @@ impl Body {
 
     /// A vector of `lanes` copies of a scalar.
     pub fn splat(&mut self, scalar_type: &str, lanes: usize, scalar: &str) -> String {
-        let one = self.value(format_args!("insertelement <{lanes} x {scalar_type}> poison, {scalar_type} {scalar}, i64 0"));
+        let one =
+            self.value(format_args!("insertelement <{lanes} x {scalar_type}> poison, {scalar_type} {scalar}, i64 0"));
         let vector = format!("<{lanes} x {scalar_type}>");
         self.value(format_args!("shufflevector {vector} {one}, {vector} poison, <{lanes} x i32> zeroinitializer"))
     }

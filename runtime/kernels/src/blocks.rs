@@ -71,8 +71,8 @@ impl<'a> Output<'a> {
 /// Words that one thread takes at a time.
 const CHUNK: usize = 1 << 14;
 
-/// Calls `run` for ranges that cover `0..len` once, in parallel when there is enough to do. Ranges begin at multiples of
-/// 64.
+/// Calls `run` for ranges that cover `0..len` once, in parallel when there is enough to do. Ranges begin at
+/// multiples of 64.
 pub fn over_chunks(len: usize, run: impl Fn(Range<usize>) + Sync) {
     if len <= 2 * CHUNK || rayon::current_num_threads() == 1 {
         return run(0..len);

@@ -20,7 +20,9 @@ pub fn inputs(kernel: &Elementwise, lengths: &[usize], len: usize) -> Result<(),
     for (at, (&access, &found)) in kernel.inputs.iter().zip(lengths).enumerate() {
         let expected = input_len(access, len);
         if found != expected {
-            return Err(format!("input {at} of an elementwise kernel, {access:?}, has {found} words, expected {expected}"));
+            return Err(format!(
+                "input {at} of an elementwise kernel, {access:?}, has {found} words, expected {expected}"
+            ));
         }
     }
     Ok(())

@@ -41,7 +41,13 @@ pub fn text(symbol: &str, kernel: &Elementwise, lanes: usize) -> String {
         let mut registers = vec![];
         for (single, input) in singles.iter().zip(&inputs) {
             registers.push(match single {
-                Some([vector, word]) => if lanes == 1 { word.clone() } else { vector.clone() },
+                Some([vector, word]) => {
+                    if lanes == 1 {
+                        word.clone()
+                    } else {
+                        vector.clone()
+                    }
+                }
                 None => form.load(&mut body, input),
             });
         }

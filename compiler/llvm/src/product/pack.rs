@@ -78,7 +78,7 @@ pub fn narrow_rows(a: &[u64], k: usize) -> Aligned {
 }
 
 /// For each row of even length `k`, `-Σ x[2j]·x[2j+1]`.
-pub fn negated_row_sums<T: RingWord>(a: &[T], k: usize) -> Vec<T> {
+pub fn negated_row_sums<T: RingWord>(a: &[T], k: usize) -> Aligned {
     const LANES: usize = 16;
     let sum = |row: &[T]| {
         // Each lane times its neighbour: twice the work, but no vector is taken apart. The even lanes count.
@@ -94,12 +94,16 @@ pub fn negated_row_sums<T: RingWord>(a: &[T], k: usize) -> Vec<T> {
         }
         sums.into_iter().step_by(2).fold(T::default(), T::add)
     };
-    a.chunks_exact(k).map(sum).collect()
+    let mut sums = Aligned::zeros(a.len() / k);
+    T::of_mut(&mut sums).iter_mut().zip(a.chunks_exact(k)).for_each(|(target, row)| *target = sum(row));
+    sums
 }
 
 /// The two words a product is computed in.
 pub trait RingWord: Copy + Default + Send + Sync {
     fn narrow(x: u64) -> Self;
+    fn of(words: &Aligned) -> &[Self];
+    fn of_mut(words: &mut Aligned) -> &mut [Self];
     fn add(self, other: Self) -> Self;
     fn subtract_product(self, x: Self, y: Self) -> Self;
 }
@@ -107,6 +111,14 @@ pub trait RingWord: Copy + Default + Send + Sync {
 impl RingWord for u64 {
     fn narrow(x: u64) -> u64 {
         x
+    }
+
+    fn of(words: &Aligned) -> &[u64] {
+        words.words()
+    }
+
+    fn of_mut(words: &mut Aligned) -> &mut [u64] {
+        words.words_mut()
     }
 
     fn add(self, other: u64) -> u64 {
@@ -121,6 +133,14 @@ impl RingWord for u64 {
 impl RingWord for u32 {
     fn narrow(x: u64) -> u32 {
         x as u32
+    }
+
+    fn of(words: &Aligned) -> &[u32] {
+        words.halves()
+    }
+
+    fn of_mut(words: &mut Aligned) -> &mut [u32] {
+        words.halves_mut()
     }
 
     fn add(self, other: u32) -> u32 {

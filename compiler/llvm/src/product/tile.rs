@@ -27,7 +27,9 @@ pub fn text(symbol: &str, bits: usize, rows: usize, lanes: usize, vectors: usize
         let at = body.value(format_args!("getelementptr {word}, ptr %row_sums, i64 {row}"));
         let sum = body.value(format_args!("load {word}, ptr {at}"));
         let sum = body.splat(&word, lanes, &sum);
-        starts.extend(columns.iter().map(|column| body.value(format_args!("add {vector} {column}, {sum}"))).collect::<Vec<_>>());
+        starts.extend(
+            columns.iter().map(|column| body.value(format_args!("add {vector} {column}, {sum}"))).collect::<Vec<_>>(),
+        );
     }
     let first = body.value(format_args!("getelementptr {word}, ptr %panel, i64 {width}"));
     body.line("br label %loop");

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::blocks::{Output, over_chunks};
 use crate::check::assert_fit;
 use ptc_plan::kernel::{Access, Elementwise, Instruction};
+use ptc_ring::tensor::wipe;
 
 /// Lanes of a register: long enough to hide the interpreter, short enough that all registers stay in the cache.
 const LANES: usize = 128;
@@ -26,6 +27,7 @@ pub fn run(kernel: &Elementwise, inputs: &[&[u64]], len: usize, is_server: bool)
                 target.copy_from_slice(&registers[register as usize][..lanes.len()]);
             }
         }
+        wipe(registers.as_flattened_mut());
     });
     tensors
 }

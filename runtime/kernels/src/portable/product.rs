@@ -61,8 +61,9 @@ pub fn product(a: &[u64], m: usize, b: &Packed, out: &mut [u64]) {
     match b.word {
         Word::W64 => run::<u64, WIDTH_64>(a, m, b, b.panels.words(), out),
         Word::W32 => {
-            let a: Vec<u32> = a.iter().map(|&x| x as u32).collect();
-            run::<u32, WIDTH_32>(&a, m, b, b.panels.halves(), out);
+            let mut narrow = Aligned::zeros(a.len().div_ceil(2));
+            narrow.halves_mut().iter_mut().zip(a).for_each(|(target, &x)| *target = x as u32);
+            run::<u32, WIDTH_32>(&narrow.halves()[..a.len()], m, b, b.panels.halves(), out);
         }
     }
 }
