@@ -54,12 +54,12 @@ pub fn for_each_value(
     for id in graph.ids() {
         let node = graph.node(id);
         let value = match &node.op {
-            Op::Input { name, .. } => Cow::Borrowed(
-                inputs.get(name).ok_or_else(|| EvaluateError::MissingInput(name.clone()))?,
-            ),
-            Op::Parameter { path } => Cow::Borrowed(
-                parameters.get(path).ok_or_else(|| EvaluateError::MissingParameter(path.clone()))?,
-            ),
+            Op::Input { name, .. } => {
+                Cow::Borrowed(inputs.get(name).ok_or_else(|| EvaluateError::MissingInput(name.clone()))?)
+            }
+            Op::Parameter { path } => {
+                Cow::Borrowed(parameters.get(path).ok_or_else(|| EvaluateError::MissingParameter(path.clone()))?)
+            }
             Op::Constant(value) => Cow::Borrowed(value),
             Op::Reveal { .. } => values[node.inputs[0].0 as usize].clone().expect("computed before its use"),
             Op::Apply(op) => {

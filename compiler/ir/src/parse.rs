@@ -225,7 +225,8 @@ fn parse_bound(scanner: &mut Scanner) -> Result<Bound, String> {
     scanner.expect(",")?;
     let high = scanner.number()?;
     scanner.expect(",")?;
-    let grade = named(scanner.word()?, &[Grade::Proved, Grade::Calibrated, Grade::Assumed, Grade::Gated], print::grade)?;
+    let grade =
+        named(scanner.word()?, &[Grade::Proved, Grade::Calibrated, Grade::Assumed, Grade::Gated], print::grade)?;
     Ok(Bound { low, high, grade })
 }
 

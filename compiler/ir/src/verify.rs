@@ -164,7 +164,10 @@ fn annotations(node: &Node) -> Option<String> {
     if let Some(fixed) = node.fixed
         && (fixed.bits > 64 || fixed.frac > 127)
     {
-        return Some(format!("its ring({}, {}) has more than 64 bits, or 127 behind the point", fixed.bits, fixed.frac));
+        return Some(format!(
+            "its ring({}, {}) has more than 64 bits, or 127 behind the point",
+            fixed.bits, fixed.frac
+        ));
     }
     match node.bound {
         Some(bound) if bound.low.is_nan() || bound.high.is_nan() || bound.low > bound.high => {

@@ -177,7 +177,8 @@ fn try_op(graph: &mut Graph, op: Operator, inputs: &[NodeId]) -> NodeId {
 fn pick(graph: &Graph, random: &mut Random) -> NodeId {
     let count = graph.nodes.len();
     let secret = |id: &NodeId| graph.node(*id).visibility == Visibility::Secret;
-    let mut some = || NodeId(if random.below(3) == 0 { random.below(count) } else { count - 1 - random.below(10) } as u32);
+    let mut some =
+        || NodeId(if random.below(3) == 0 { random.below(count) } else { count - 1 - random.below(10) } as u32);
     let picks = [some(), some(), some()];
     picks.into_iter().find(secret).unwrap_or(picks[0])
 }

@@ -82,13 +82,7 @@ fn of_one(graph: &Graph, op: &Operator, x: NodeId) -> Option<Step> {
     }
 }
 
-fn of_two(
-    graph: &mut Graph,
-    known: &mut Known,
-    node: &Node,
-    op: &Operator,
-    [a, b]: [NodeId; 2],
-) -> Option<Step> {
+fn of_two(graph: &mut Graph, known: &mut Known, node: &Node, op: &Operator, [a, b]: [NodeId; 2]) -> Option<Step> {
     if a == b && matches!(op, Multiply) {
         return becomes(Square, a);
     }

@@ -64,13 +64,11 @@ fn factor_of(out: &mut Graph, node: &Node) -> Option<(NodeId, Factor)> {
             let factor = clear_factor(out, node, a, b).map(|factor| (a, factor));
             factor.or_else(|| clear_factor(out, node, b, a).map(|factor| (b, factor)))
         }
-        (Divide, &[a, b]) => {
-            Some(match clear_factor(out, node, a, b)? {
-                Factor::Single(b) => (a, Factor::Single(out.derive(Reciprocal, &[b], b, "inverse"))),
-                Factor::Row(b) => (a, Factor::Row(out.derive(Reciprocal, &[b], b, "inverse"))),
-                Factor::Number(_) => return None,
-            })
-        }
+        (Divide, &[a, b]) => Some(match clear_factor(out, node, a, b)? {
+            Factor::Single(b) => (a, Factor::Single(out.derive(Reciprocal, &[b], b, "inverse"))),
+            Factor::Row(b) => (a, Factor::Row(out.derive(Reciprocal, &[b], b, "inverse"))),
+            Factor::Number(_) => return None,
+        }),
         _ => None,
     }
 }
@@ -166,7 +164,10 @@ fn push_up(out: &mut Graph, x: NodeId, factor: Factor, uses: &HashMap<NodeId, us
             }
         }
         (Add | Subtract, &[a, b]) => vec![push_up(out, a, factor, uses)?, push_up(out, b, factor, uses)?],
-        (Reshape { .. } | Permute { .. } | Slice { .. } | Broadcast { .. } | Sum { .. } | Scale { .. } | Negate, &[x]) if !row => {
+        (
+            Reshape { .. } | Permute { .. } | Slice { .. } | Broadcast { .. } | Sum { .. } | Scale { .. } | Negate,
+            &[x],
+        ) if !row => {
             vec![push_up(out, x, factor, uses)?]
         }
         (Concat { .. }, parts) if !row => {

@@ -57,8 +57,7 @@ fn join(
     let weights: Vec<NodeId> = members.iter().map(|&member| out.node(member).inputs[1]).collect();
     let weight = out.derive(Operator::Concat { axis: 1 }, &weights, weights[0], "joined");
     let mut whole = out.derive(Operator::MatMul { transpose_b: false }, &[x, weight], members[0], "joined");
-    let biases: Option<Vec<(NodeId, NodeId)>> =
-        members.iter().map(|&member| bias(out, users, owner, member)).collect();
+    let biases: Option<Vec<(NodeId, NodeId)>> = members.iter().map(|&member| bias(out, users, owner, member)).collect();
     let parts: Vec<NodeId> = match biases {
         Some(biases) => {
             let row = |out: &mut Graph, bias: NodeId| {

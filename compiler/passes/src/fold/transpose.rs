@@ -43,7 +43,9 @@ fn product(out: &mut Graph, mut node: Node, transpose_b: bool) -> NodeId {
     } else if transpose_b && !secret(out, b) {
         node.op = Op::Apply(Operator::MatMul { transpose_b: false });
         node.inputs[1] = turned(out, b);
-    } else if secret(out, b) && let Some(inner) = rows_whole(out, b) {
+    } else if secret(out, b)
+        && let Some(inner) = rows_whole(out, b)
+    {
         node.op = Op::Apply(Operator::MatMul { transpose_b: !transpose_b });
         node.inputs[1] = inner;
     }

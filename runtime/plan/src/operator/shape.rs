@@ -22,8 +22,24 @@ fn of_one(op: &Operator, x: &[usize]) -> Result<Vec<usize>, String> {
     use Operator::*;
     let name = op.name();
     match op {
-        Negate | Scale { .. } | Offset { .. } | Square | Relu | Gelu | Silu | Tanh | Sigmoid | Exp | Sqrt | Rsqrt
-        | Reciprocal | Not | Rescale | Compare { .. } | BitToReal | Exp2 { .. } => Ok(x.to_vec()),
+        Negate
+        | Scale { .. }
+        | Offset { .. }
+        | Square
+        | Relu
+        | Gelu
+        | Silu
+        | Tanh
+        | Sigmoid
+        | Exp
+        | Sqrt
+        | Rsqrt
+        | Reciprocal
+        | Not
+        | Rescale
+        | Compare { .. }
+        | BitToReal
+        | Exp2 { .. } => Ok(x.to_vec()),
         Softmax | Softmax2 | Normalize { .. } | RmsNormalize { .. } | L2Normalize { .. } => match x.last() {
             Some(_) => Ok(x.to_vec()),
             None => Err(format!("`{name}` works along the last axis; a single number has none")),
