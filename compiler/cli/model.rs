@@ -23,7 +23,8 @@ pub struct ModelArguments {
     /// Ranges that `ptc calibrate` measured. Default: `MODEL.ranges.json` beside the model, where it exists.
     #[arg(long, value_name = "FILE")]
     pub ranges: Option<PathBuf>,
-    /// Largest error that one approximated function may add, where the source declares none.
+    /// Largest error that one approximated function may add, where the source declares none: the cheapest recipe within
+    /// it is taken. Default: the finest recipe.
     #[arg(long, value_name = "ERROR")]
     pub tolerance: Option<f64>,
 }
@@ -42,9 +43,7 @@ impl ModelArguments {
     /// The request, with the calibrated ranges where there are any.
     pub fn request(&self) -> Result<Request, Failure> {
         let mut passes = Options::default();
-        if let Some(tolerance) = self.tolerance {
-            passes.tolerance = tolerance;
-        }
+        passes.tolerance = self.tolerance;
         let beside = self.model.with_extension("ranges.json");
         if let Some(file) = self.ranges.as_deref().or_else(|| beside.exists().then_some(beside.as_path())) {
             passes.calibration = calibration::read(file)?;

@@ -49,7 +49,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn expand(&mut self, op: &Operator) -> Result<NodeId, PassError> {
-        let tolerance = self.like.tolerance.unwrap_or(self.options.tolerance);
+        let tolerance = self.like.tolerance.or(self.options.tolerance);
         match op {
             Operator::Relu => Ok(activation::relu(self)),
             Operator::Gelu => activation::smooth_ramp(self, activation::GELU, tolerance),

@@ -25,8 +25,9 @@ impl Calibration {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub calibration: Calibration,
-    /// Largest error that the approximation of one function may add, where the source declares none.
-    pub tolerance: f64,
+    /// Largest error that the approximation of one function may add, where the source declares none; the cheapest recipe
+    /// within it is taken. Absent: the finest recipe.
+    pub tolerance: Option<f64>,
     /// Fraction bits of activations between operators.
     pub activation_frac: u32,
     /// Fraction bits of weights.
@@ -39,7 +40,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             calibration: Calibration { margin: 2.0, seen: BTreeMap::new() },
-            tolerance: 1e-2,
+            tolerance: None,
             activation_frac: 12,
             weight_frac: 12,
             weight_limit: 4.0,

@@ -90,14 +90,18 @@ pub fn exp(b: &mut Builder) -> Result<NodeId, PassError> {
     Ok(b.finish(out))
 }
 
-pub fn smooth_ramp(b: &mut Builder, pieces: &[Piece], tolerance: f64) -> Result<NodeId, PassError> {
+pub fn smooth_ramp(b: &mut Builder, pieces: &[Piece], tolerance: Option<f64>) -> Result<NodeId, PassError> {
     let name = b.function();
-    let Some(piece) = pieces.iter().find(|p| p.bound <= tolerance) else {
-        let best = pieces.iter().map(|p| p.bound).fold(f64::MAX, f64::min);
-        return Err(b.error(
-            format!("no recipe for `{name}` errs by less than {best:.1e}; the tolerance is {tolerance:.1e}"),
-            "raise `#[tolerance]` or `--tolerance`",
-        ));
+    let finest = pieces.last().expect("every function has a recipe");
+    let piece = match tolerance {
+        None => finest,
+        Some(tolerance) => pieces.iter().find(|piece| piece.bound <= tolerance).ok_or_else(|| {
+            let message = format!(
+                "no recipe for `{name}` errs by less than {:.1e}; the tolerance is {tolerance:.1e}",
+                finest.bound
+            );
+            b.error(message, "raise `#[tolerance]` or `--tolerance`")
+        })?,
     };
     let x = b.input();
     let bound = b.bound(x);
