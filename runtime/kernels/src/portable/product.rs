@@ -118,10 +118,12 @@ fn tile<T: RingWord, const TILE: usize, const WIDTH: usize>(
 ) {
     let rows: [&[T]; TILE] = std::array::from_fn(|row| &a[(first + row) * k..][..k]);
     let mut sums = [[T::default(); WIDTH]; TILE];
-    for (at, b) in b.as_chunks::<WIDTH>().0.iter().enumerate() {
+    // All lengths are `k` in sight of the compiler, so that no index is checked inside.
+    let b = &b.as_chunks::<WIDTH>().0[..k];
+    for at in 0..k {
         for (sums, row) in sums.iter_mut().zip(&rows) {
             let x = row[at];
-            for (sum, &y) in sums.iter_mut().zip(b) {
+            for (sum, &y) in sums.iter_mut().zip(&b[at]) {
                 *sum = sum.add_product(x, y);
             }
         }
