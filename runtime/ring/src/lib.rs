@@ -4,6 +4,7 @@
 //! word, element 0 lowest, unused high bits of the last word zero. This room knows no protocol and no channel.
 
 pub mod fixed;
+mod groups;
 pub mod pack;
 pub mod planes;
 pub mod prg;
