@@ -6,8 +6,11 @@ use crate::codes::Code;
 use crate::source::Sources;
 use crate::span::{FileId, Span};
 use codespan_reporting::diagnostic as codespan;
-use codespan_reporting::term::{self, Styles, StylesWriter, termcolor};
+use codespan_reporting::term::{self, DisplayStyle, Styles, StylesWriter, termcolor};
 use std::io::IsTerminal;
+
+/// Bytes of a source line that is shown under a message.
+const MAX_LINE: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
@@ -52,6 +55,14 @@ impl Diagnostic {
         if self.code.id.starts_with('W') { Severity::Warning } else { Severity::Error }
     }
 
+    /// Without the source where its lines are too long to be read.
+    fn config(&self, sources: &Sources) -> term::Config {
+        let mut spans = self.labels.iter().map(|(span, _)| *span).chain([self.span]);
+        let readable = spans.all(|span| sources.line_length(span) <= MAX_LINE);
+        let display_style = if readable { DisplayStyle::Rich } else { DisplayStyle::Medium };
+        term::Config { display_style, ..term::Config::default() }
+    }
+
     fn to_codespan(&self) -> codespan::Diagnostic<FileId> {
         let range = |span: Span| span.start as usize..span.end as usize;
         let (own, others): (Vec<_>, Vec<_>) = self.labels.iter().partition(|(span, _)| *span == self.span);
@@ -85,11 +96,10 @@ pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
 
 /// Plain text, one diagnostic after the other.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    let config = term::Config::default();
     diagnostics
         .iter()
         .map(|diagnostic| {
-            term::emit_into_string(&config, sources, &diagnostic.to_codespan())
+            term::emit_into_string(&diagnostic.config(sources), sources, &diagnostic.to_codespan())
                 .unwrap_or_else(|_| format!("error[{}]: {}\n", diagnostic.code.id, diagnostic.message))
         })
         .collect()
@@ -104,10 +114,59 @@ pub fn print(diagnostics: &[Diagnostic], sources: &Sources) {
     let stream = termcolor::StandardStream::stderr(termcolor::ColorChoice::Auto);
     let styles = Styles::default();
     let mut writer = StylesWriter::new(stream.lock(), &styles);
-    let config = term::Config::default();
     for diagnostic in diagnostics {
-        if term::emit_to_write_style(&mut writer, &config, sources, &diagnostic.to_codespan()).is_err() {
+        if term::emit_to_write_style(&mut writer, &diagnostic.config(sources), sources, &diagnostic.to_codespan())
+            .is_err()
+        {
             eprintln!("error[{}]: {}", diagnostic.code.id, diagnostic.message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes;
+
+    fn check(diagnostic: Diagnostic, expected: &[&str]) {
+        let mut sources = Sources::default();
+        sources.add("a.ptx", "dim S = gleu;\n");
+        let text = render(&[diagnostic], &sources);
+        for line in expected {
+            assert!(text.contains(line), "`{line}` in\n{text}");
+        }
+    }
+
+    #[test]
+    fn everything_that_was_said_is_shown() {
+        let (name, size) = (Span::new(FileId(0), 8, 12), Span::new(FileId(0), 4, 5));
+        let diagnostic = Diagnostic::new(codes::E0103, name, "no `gleu`");
+        let labelled = diagnostic.clone().label(name, "not known").label(size, "for this");
+        check(labelled, &["error[E0103]: no `gleu`", "a.ptx:1:9", "^^^^ not known", "for this"]);
+        check(diagnostic.clone().hint("look again").suggest(name, "gelu"), &["= hint: look again"]);
+        check(diagnostic.clone().suggest(name, "gelu"), &["= hint: write `gelu`"]);
+        check(diagnostic.suggest(Span { end: 8, ..name }, "-"), &["= hint: add `-`"]);
+    }
+
+    #[test]
+    fn endless_lines_are_not_shown() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.ptx", "x".repeat(MAX_LINE + 1));
+        let text = render(&[Diagnostic::new(codes::E0103, Span::new(file, 9, 10), "no").hint("yes")], &sources);
+        assert_eq!(text, "a.ptx:1:10: error[E0103]: no\n = hint: yes\n");
+    }
+
+    #[test]
+    fn the_code_decides_the_severity() {
+        let code = Code { id: "W0900", title: "", explanation: "" };
+        let warning = Diagnostic::new(code, Span::default(), "odd");
+        assert!(!has_errors(std::slice::from_ref(&warning)));
+        check(warning, &["warning[W0900]: odd"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_still_gives_the_message() {
+        let span = Span::new(FileId(7), 0, 1);
+        check(Diagnostic::new(codes::E0103, span, "lost"), &["error[E0103]: lost"]);
     }
 }

@@ -4,8 +4,9 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::sink::Sink;
 use crate::span::{FileId, Span};
-use crate::token::{Spanned, Token, lex};
+use crate::token::{MAX_DIAGNOSTICS, Spanned, Token, lex};
 use crate::tree;
+use std::cell::Cell;
 
 #[allow(clippy::all)]
 mod grammar {
@@ -26,8 +27,10 @@ pub fn parse(file: FileId, text: &str) -> (tree::File, Vec<Diagnostic>) {
         diagnostics.push(diagnostic);
         return (tree::File::default(), diagnostics);
     }
-    let mut sink = Sink { file, tokens: &lexed.tokens, diagnostics, trusted_from: 0 };
-    let parsed = grammar::FileParser::new().parse(&mut sink, lexed.tokens.iter().copied());
+    let full = Cell::new(diagnostics.len() >= MAX_DIAGNOSTICS);
+    let mut sink = Sink { file, tokens: &lexed.tokens, diagnostics, trusted_from: 0, full: &full };
+    let tokens = lexed.tokens.iter().copied().take_while(|_| !full.get());
+    let parsed = grammar::FileParser::new().parse(&mut sink, tokens);
     let tree = parsed.unwrap_or_else(|error| {
         sink.report(error);
         tree::File::default()

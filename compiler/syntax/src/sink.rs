@@ -8,6 +8,7 @@ use crate::suggest::nearest;
 use crate::token::{MAX_DIAGNOSTICS, Spanned, Token};
 use crate::tree::*;
 use lalrpop_util::{ErrorRecovery, ParseError};
+use std::cell::Cell;
 use std::convert::Infallible;
 
 pub struct Sink<'a> {
@@ -16,6 +17,8 @@ pub struct Sink<'a> {
     pub diagnostics: Vec<Diagnostic>,
     /// Errors before this place follow from one that was reported: recovery went on inside a bracket.
     pub trusted_from: usize,
+    /// Set with the last error that is reported: the parser is given no more tokens.
+    pub full: &'a Cell<bool>,
 }
 
 pub type Head = (Vec<String>, Vec<Attribute>);
@@ -120,6 +123,7 @@ impl Sink<'_> {
         if self.diagnostics.len() < MAX_DIAGNOSTICS {
             self.diagnostics.push(diagnostic);
         }
+        self.full.set(self.diagnostics.len() >= MAX_DIAGNOSTICS);
     }
 
     /// The one visibility and the one path of a field.
@@ -191,9 +195,7 @@ impl Sink<'_> {
     /// Reports the error; the span covers what was skipped.
     pub fn recover(&mut self, error: ErrorRecovery<usize, Token<'_>, Infallible>, start: usize, end: usize) -> Span {
         self.report(error.error);
-        if self.diagnostics.len() < MAX_DIAGNOSTICS {
-            self.trusted_from = self.trusted_from.max(end_of_open_bracket(self.tokens, start, end));
-        }
+        self.trusted_from = self.trusted_from.max(end_of_open_bracket(self.tokens, start, end));
         self.span(start, end)
     }
 

@@ -44,6 +44,12 @@ impl Sources {
         self.location(span.file, span.start as usize).map_or((1, 1), |at| (at.line_number, at.column_number))
     }
 
+    /// Bytes of the line on which the span starts.
+    pub fn line_length(&self, span: Span) -> usize {
+        let line = self.line_index(span.file, span.start as usize).and_then(|line| self.line_range(span.file, line));
+        line.map_or(0, |line| line.len())
+    }
+
     fn get(&self, file: FileId) -> Result<&Source, Error> {
         self.files.get(file.0 as usize).ok_or(Error::FileMissing)
     }

@@ -41,7 +41,7 @@ pub enum Token<'a> {
     #[token("real")]
     Real,
     #[token("token")]
-    Token,
+    Ids,
     #[token("bit")]
     Bit,
     #[token("int")]
@@ -208,7 +208,7 @@ impl Token<'_> {
             Token::Else => "else",
             Token::At => "at",
             Token::Real => "real",
-            Token::Token => "token",
+            Token::Ids => "token",
             Token::Bit => "bit",
             Token::Int => "int",
             Token::Fixed => "fixed",
