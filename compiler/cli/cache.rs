@@ -37,15 +37,18 @@ pub struct Folder {
     path: PathBuf,
 }
 
-/// In `chosen`, or else where this system's programs keep what they can make again.
-pub fn open(chosen: Option<&Path>) -> Result<Folder, CacheError> {
+/// Where this system's programs keep what they can make again.
+pub fn place() -> Result<PathBuf, CacheError> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    Ok(base.ok_or(CacheError::NoPlace)?.join("ptc"))
+}
+
+/// In `chosen`, or else in the usual [`place`].
+pub fn open(chosen: Option<&Path>) -> Result<Folder, CacheError> {
     let base = match chosen {
         Some(chosen) => chosen.to_path_buf(),
-        None => variable("XDG_CACHE_HOME")
-            .or_else(|| variable("HOME").map(|home| home.join(".cache")))
-            .ok_or(CacheError::NoPlace)?
-            .join("ptc"),
+        None => place()?,
     };
     let path = base.join("parameters");
     let failed = |error| CacheError::Make { path: path.clone(), error };

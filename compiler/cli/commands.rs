@@ -3,6 +3,9 @@
 pub mod build;
 pub mod calibrate;
 pub mod check;
+pub mod deal;
 pub mod explain;
 pub mod format;
 pub mod help;
+pub mod run;
+pub mod sim;

@@ -17,6 +17,10 @@ impl Failure {
         Failure::Message { message: message.into(), hint: Some(hint.into()) }
     }
 
+    pub fn source(failure: SourceFailure) -> Failure {
+        Failure::Source(Box::new(failure))
+    }
+
     pub fn tell(&self) {
         match self {
             Failure::Source(failure) => diagnostic::print(&failure.diagnostics, &failure.sources),
@@ -35,11 +39,5 @@ impl Failure {
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::Message { message: error.to_string(), hint: None }
-    }
-}
-
-impl From<SourceFailure> for Failure {
-    fn from(failure: SourceFailure) -> Failure {
-        Failure::Source(Box::new(failure))
     }
 }

@@ -4,13 +4,16 @@
 //! with 1 (2 for a wrong command line).
 
 mod arrays;
+mod backend;
 mod cache;
 mod calibration;
 mod commands;
 mod failure;
 mod files;
+mod given;
 mod labels;
 mod model;
+mod progress;
 mod stats;
 mod tokens;
 mod weights;
@@ -38,6 +41,9 @@ enum Command {
     Fmt(commands::format::Arguments),
     Explain(commands::explain::Arguments),
     Calibrate(commands::calibrate::Arguments),
+    Deal(commands::deal::Arguments),
+    Run(commands::run::Arguments),
+    Sim(commands::sim::Arguments),
     Help(commands::help::Arguments),
 }
 
@@ -48,6 +54,9 @@ fn main() -> ExitCode {
         Command::Fmt(arguments) => commands::format::run(arguments),
         Command::Explain(arguments) => commands::explain::run(arguments),
         Command::Calibrate(arguments) => commands::calibrate::run(arguments),
+        Command::Deal(arguments) => commands::deal::run(arguments),
+        Command::Run(arguments) => commands::run::run(arguments),
+        Command::Sim(arguments) => commands::sim::run(arguments),
         Command::Help(arguments) => commands::help::run(arguments),
     };
     match done {

@@ -20,7 +20,7 @@ server=127.0.0.1:${PTC_SERVER_PORT:-7401}
 "$ptc" deal "$folder/minilm.plan" --listen "$dealer" 2>"$folder/dealer.log" &
 processes+=($!)
 "$ptc" run "$folder/minilm.plan" --party 0 --listen "$server" --dealer "$dealer" \
-    --weights "$here/model/model.safetensors" 2>"$folder/server.log" &
+    --weights "$here/model/model.safetensors" --unused pooler --unused embeddings.position_ids 2>"$folder/server.log" &
 processes+=($!)
 echo "sentence: $text" >&2
 "$ptc" run "$folder/minilm.plan" --party 1 --connect "$server" --dealer "$dealer" \

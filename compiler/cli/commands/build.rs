@@ -49,11 +49,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(pass) = &arguments.emit_graph {
         return emit_graph(&arguments.model, &text, &request, pass);
     }
-    let built = ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into())?;
+    let built = ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into()).map_err(Failure::source)?;
     diagnostic::print(&built.warnings, &built.sources);
     let plan = &built.generated.plan;
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("plan"));
-    model::write(&output, &plan.to_bytes())?;
+    model::write(&output, &plan.to_bytes()?)?;
     let (total, _) = price::total(plan);
     let dims: Vec<String> = plan.dims.iter().map(|(name, size)| format!("{name}={size}")).collect();
     eprintln!(
@@ -80,7 +80,7 @@ fn emit_graph(model: &ModelArguments, text: &str, request: &ptc_driver::Request,
         return Err(Failure::new(format!("there is no pass `{pass}`"), format!("passes: lower, {}", names.join(", "))));
     }
     let last = (pass != "lower").then_some(pass);
-    let graph = ptc_driver::graph(&model.model, text, request, last)?;
+    let graph = ptc_driver::graph(&model.model, text, request, last).map_err(Failure::source)?;
     print!("{}", ptc_ir::print::print(&graph));
     Ok(())
 }

@@ -41,7 +41,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut request = arguments.model.request()?;
     request.passes.calibration.seen.clear();
-    let graph = ptc_driver::calibrated_graph(&arguments.model.model, &arguments.model.text()?, &request)?;
+    let graph = ptc_driver::calibrated_graph(&arguments.model.model, &arguments.model.text()?, &request).map_err(Failure::source)?;
     let paths = graph.nodes.iter().filter_map(|node| match &node.op {
         Op::Parameter { path } => Some(path.clone()),
         _ => None,

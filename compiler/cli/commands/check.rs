@@ -15,7 +15,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let text = arguments.model.text()?;
     let request = arguments.model.request()?;
-    let (sources, warnings) = ptc_driver::check(&arguments.model.model, &text, &request)?;
+    let (sources, warnings) = ptc_driver::check(&arguments.model.model, &text, &request).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     eprintln!("{}: no errors", arguments.model.model.display());
     Ok(())

@@ -1,0 +1,83 @@
+//! `ptc deal`: the third process, which makes correlated randomness and sees no data.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use ptc_exec::RunError;
+use ptc_exec::dealer::{Dealer, Pair};
+use ptc_net::tcp;
+
+use crate::backend::BackendArguments;
+use crate::commands::explain::read_plan;
+use crate::failure::Failure;
+
+/// Serve correlated randomness for a plan to pairs of parties
+///
+/// The dealer holds the plan, and neither weights nor inputs. It must not collude with either party.
+#[derive(clap::Args)]
+pub struct Arguments {
+    pub plan: PathBuf,
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: String,
+    /// End after so many sessions. Default: serve until stopped.
+    #[arg(long, value_name = "COUNT")]
+    pub sessions: Option<u32>,
+    /// How long a party may be silent, or wait for its other side.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
+    #[command(flatten)]
+    pub backend: BackendArguments,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let plan = Arc::new(read_plan(&arguments.plan)?);
+    let backend = arguments.backend.open()?;
+    let idle = Duration::from_secs(arguments.timeout.max(1));
+    let listener = tcp::listen(&arguments.listen)?;
+    eprintln!("dealing {} on {}", plan.entry, listener.local_address()?);
+    let dealer = Arc::new(Dealer::new(plan, backend, idle));
+    let (ended, endings) = channel();
+    let accepting = std::thread::Builder::new().name("accept".into()).spawn(move || {
+        loop {
+            let party = match listener.accept(None, idle) {
+                Ok(party) => party,
+                Err(error) => return error,
+            };
+            let (dealer, ended) = (dealer.clone(), ended.clone());
+            // A party that says nothing must not keep others waiting.
+            let guest = move || match dealer.meet(Box::new(party)) {
+                Ok(Some(pair)) => serve(&dealer, pair, &ended),
+                Ok(None) => {}
+                Err(error) => eprintln!("a party was turned away: {error}"),
+            };
+            if let Err(error) = std::thread::Builder::new().name("session".into()).spawn(guest) {
+                eprintln!("a party was turned away: {error}");
+            }
+        }
+    })?;
+    let mut failed = false;
+    for _ in 0..arguments.sessions.unwrap_or(u32::MAX) {
+        match endings.recv() {
+            Ok(result) => failed |= result.is_err(),
+            Err(_) => {
+                // Without its sender, the accepting thread has ended.
+                let error = accepting.join().map_err(|_| Failure::Told)?;
+                return Err(error.into());
+            }
+        }
+    }
+    if failed { Err(Failure::Told) } else { Ok(()) }
+}
+
+fn serve(dealer: &Dealer, pair: Pair, ended: &Sender<Result<(), RunError>>) {
+    let queries = pair.queries;
+    let result = dealer.serve(pair);
+    match &result {
+        Ok(()) => eprintln!("session dealt, queries: {queries}"),
+        Err(error) => eprintln!("session ended early: {}", error.to_string().replace("the peer", "a party")),
+    }
+    // When nobody counts sessions any more, the process is about to end.
+    let _ = ended.send(result);
+}

@@ -1,0 +1,220 @@
+//! `ptc run`: one party of a session.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ptc_exec::prepare::prepare;
+use ptc_exec::public::select;
+use ptc_exec::run::{Hooks, Results};
+use ptc_exec::session::{Role, Session};
+use ptc_exec::statistics::predict;
+use ptc_exec::tensors::{Tensors, check_inputs};
+use ptc_net::{Channel, tcp};
+use ptc_plan::Plan;
+use ptc_plan::file::Input;
+use ptc_plan::price;
+use ptc_plan::step::{Owner, Party};
+
+use crate::backend::BackendArguments;
+use crate::commands::explain::read_plan;
+use crate::failure::Failure;
+use crate::given::Given;
+use crate::progress::Progress;
+use crate::{arrays, cache, files, labels, stats, weights};
+
+/// Run one party of a plan: 0 holds the weights, 1 the input
+///
+/// One side listens, the other connects; both need the dealer. Results that are this party's go to standard output.
+#[derive(clap::Args)]
+pub struct Arguments {
+    pub plan: PathBuf,
+    /// 0, the server with the weights, or 1, the client with the input.
+    #[arg(long, value_parser = party)]
+    pub party: Party,
+    #[command(flatten)]
+    pub meeting: Meeting,
+    /// Where `ptc deal` listens.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub dealer: String,
+    /// The server's checkpoint.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// A tensor of the checkpoint, or the beginning of several, that the model does not use. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub unused: Vec<String>,
+    #[command(flatten)]
+    pub given: Given,
+    /// Write results here instead of to standard output, as `.json` or `.npy`.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Names of a classifier's classes: the label of the largest logit is printed.
+    #[arg(long, value_name = "FILE.json")]
+    pub labels: Option<PathBuf>,
+    /// Write rounds, bytes and seconds of each phase here, beside what the plan predicts.
+    #[arg(long, value_name = "FILE.json")]
+    pub stats: Option<PathBuf>,
+    #[command(flatten)]
+    pub backend: BackendArguments,
+}
+
+#[derive(clap::Args)]
+#[group(id = "address")]
+pub struct Meeting {
+    /// Wait for the other party here.
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "connect", conflicts_with = "connect")]
+    pub listen: Option<String>,
+    /// Find the other party there.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub connect: Option<String>,
+    /// How long to look for the others. Default: 30 to connect, 600 to be connected to.
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
+    /// How long a connection may be silent.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub timeout: u64,
+}
+
+fn party(text: &str) -> Result<Party, String> {
+    match text {
+        "0" => Ok(Party::Server),
+        "1" => Ok(Party::Client),
+        _ => Err("a party is 0 (the weights) or 1 (the input)".into()),
+    }
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { party, .. } = arguments;
+    // Everything that can be wrong on this side is found before the other side is asked for.
+    if let Some(output) = &arguments.output {
+        arrays::form(output)?;
+    }
+    let plan = Arc::new(read_plan(&arguments.plan)?);
+    let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
+    let own: Vec<&Input> = plan.inputs.iter().filter(|input| input.owner.knows(party)).collect();
+    let mut queries = match own.as_slice() {
+        [] => vec![Tensors::new()],
+        own => arguments.given.queries(own)?,
+    };
+    for query in &queries {
+        check_inputs(&plan, party, query)?;
+    }
+    let backend = arguments.backend.open()?;
+    let (total, _) = price::total(&plan);
+    let progress = Progress::new(total.rounds);
+    let listener = arguments.meeting.listen.as_deref().map(tcp::listen).transpose()?;
+    let parameters = parameters(&arguments, &plan)?;
+    let folder = cache::open(arguments.backend.cache.as_deref())?;
+    let role = match party {
+        Party::Server => {
+            progress.say("encoding weights");
+            let public = select(&plan, &parameters);
+            Role::Server { prepared: prepare(plan.clone(), party, backend, parameters)?, public }
+        }
+        Party::Client => {
+            let queries = u32::try_from(queries.len()).unwrap_or(u32::MAX);
+            Role::Client { plan: plan.clone(), backend, cache: &folder, queries }
+        }
+    };
+    let peer = arguments.meeting.find(listener, &progress)?;
+    let meeting = &arguments.meeting;
+    let mut dial = || -> Result<Box<dyn Channel>, _> {
+        Ok(Box::new(tcp::connect(&arguments.dealer, meeting.patience(30), meeting.idle())?))
+    };
+    let mut session = Session::open(role, Box::new(peer), &mut dial, &mut |stage| progress.stage(stage))?;
+    if party == Party::Server {
+        // The client knows how many there are; what the server gives is the same for each.
+        let given = queries.first().cloned().unwrap_or_default();
+        queries = vec![given; session.queries as usize];
+    }
+    let mut results = vec![];
+    for query in queries {
+        let mut round = |round| progress.round(round);
+        let hooks = Hooks { progress: Some(&mut round), danger_watch: None };
+        results.push(session.query(query, hooks, &mut |stage| progress.stage(stage))?);
+    }
+    drop(progress);
+    let measured = stats::collect(party, &session.statistics, &predict(&plan, party, session.queries));
+    if let Some(path) = &arguments.stats {
+        files::write(path, measured.json().as_bytes())?;
+    }
+    publish(&results, arguments.output.as_deref(), labels.as_deref())?;
+    eprint!("{}", measured.table());
+    Ok(())
+}
+
+impl Meeting {
+    fn patience(&self, usual: u64) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or(usual))
+    }
+
+    fn idle(&self) -> Duration {
+        Duration::from_secs(self.timeout.max(1))
+    }
+
+    fn find(&self, listener: Option<tcp::Listener>, progress: &Progress) -> Result<tcp::Tcp, Failure> {
+        match (listener, &self.connect) {
+            (Some(listener), _) => {
+                progress.say(&format!("waiting for the other party on {}", listener.local_address()?));
+                Ok(listener.accept(Some(self.patience(600)), self.idle())?)
+            }
+            (None, Some(address)) => {
+                progress.say(&format!("connecting to the other party at {address}"));
+                Ok(tcp::connect(address, self.patience(30), self.idle())?)
+            }
+            (None, None) => Err(Failure::new("no way to the other party", "add `--listen` or `--connect`")),
+        }
+    }
+}
+
+/// The tensors that this party brings from its checkpoint.
+fn parameters(arguments: &Arguments, plan: &Plan) -> Result<Tensors, Failure> {
+    let brings = |owner: Owner| match arguments.party {
+        Party::Server => owner != Owner::Client,
+        Party::Client => owner == Owner::Client,
+    };
+    let wanted = plan.parameters.iter().filter(|parameter| brings(parameter.owner)).count();
+    match (&arguments.weights, wanted) {
+        (Some(path), 1..) => Ok(weights::load(path, plan, arguments.party, &arguments.unused)?),
+        (None, 1..) => Err(Failure::new(
+            format!("the plan needs {wanted} tensors from party {}, and no weights are given", arguments.party.index()),
+            "add `--weights FILE.safetensors`",
+        )),
+        (Some(_), 0) => {
+            Err(Failure::new("this party has no weights in this plan", "leave `--weights` to the other party"))
+        }
+        (None, 0) => Ok(Tensors::new()),
+    }
+}
+
+/// All results, or nothing.
+fn publish(results: &[Results], output: Option<&Path>, labels: Option<&[String]>) -> Result<(), Failure> {
+    let arrays: Vec<Tensors> = results.iter().map(|result| result.iter().cloned().collect()).collect();
+    let arrays: Vec<&Tensors> = arrays.iter().filter(|arrays| !arrays.is_empty()).collect();
+    let mut text = String::new();
+    if let Some(labels) = labels {
+        for arrays in &arrays {
+            for logits in arrays.values() {
+                text += labels::best(labels, logits)?;
+                text.push('\n');
+            }
+        }
+    }
+    match (output, arrays.as_slice()) {
+        (Some(path), [one]) => arrays::write(path, one)?,
+        (Some(_), []) => eprintln!("note: nothing is revealed to this party, so no output is written"),
+        (Some(path), many) => {
+            if arrays::form(path)? == arrays::Form::Npy {
+                return Err(Failure::new("a `.npy` file holds one query's result", "write `.json`, an object a line"));
+            }
+            let lines = many.iter().map(|arrays| arrays::json(arrays)).collect::<Result<String, _>>()?;
+            files::write(path, lines.as_bytes())?;
+        }
+        (None, many) if labels.is_none() => {
+            text = many.iter().map(|arrays| arrays::json(arrays)).collect::<Result<String, _>>()?;
+        }
+        (None, _) => {}
+    }
+    print!("{text}");
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! `ptc sim`: both parties and the dealer in one process, beside floating point.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ptc_driver::Built;
+use ptc_exec::simulate::{Seen, Simulated, World, simulate};
+use ptc_exec::statistics::predict;
+use ptc_exec::tensors::Tensors;
+use ptc_ir::evaluate;
+use ptc_ir::graph::{Graph, NodeId, Op};
+use ptc_plan::Plan;
+use ptc_plan::file::{Input, Trust};
+use ptc_plan::float::FloatTensor;
+use ptc_plan::step::Party;
+use ptc_syntax::diagnostic;
+
+use crate::backend::BackendArguments;
+use crate::failure::Failure;
+use crate::given::Given;
+use crate::model::ModelArguments;
+use crate::{arrays, files, stats, weights};
+
+/// Run both parties in one process and compare every value with floating point
+///
+/// Each opened value is held against what its step should have made of its inputs, and against the model's own floating
+/// point. The first value that drifts too far is named. One process sees everything here: this is for developing a model.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: Option<PathBuf>,
+    #[command(flatten)]
+    pub given: Given,
+    /// How far a value may be from floating point, as a part of its tensor's largest size (at least 1).
+    #[arg(long, value_name = "PART", default_value_t = 0.02)]
+    pub drift: f64,
+    /// Write the results here instead of to standard output, as `.json` or `.npy`.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write rounds, bytes and seconds of each phase here, as the client saw them.
+    #[arg(long, value_name = "FILE.json")]
+    pub stats: Option<PathBuf>,
+    #[command(flatten)]
+    pub backend: BackendArguments,
+}
+
+/// How one value compares.
+struct Drift {
+    name: String,
+    step: usize,
+    /// Largest difference, as a part of the tensor's size.
+    part: f64,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    if let Some(output) = &arguments.output {
+        arrays::form(output)?;
+    }
+    let (model, text, request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
+    let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
+    let Built { graph, generated, sources, warnings } = ptc_driver::build(model, &text, &request, Trust::Dealer).map_err(Failure::source)?;
+    diagnostic::print(&warnings, &sources);
+    let plan = Arc::new(generated.plan);
+    let taken: Vec<&Input> = plan.inputs.iter().collect();
+    let backend = arguments.backend.open()?;
+    let parameters = parameters(&arguments, &source)?;
+    let queries = arguments.given.queries(&taken)?;
+    let mut outcome = Outcome::default();
+    for inputs in queries {
+        let expected = evaluate::outputs(&source, &inputs, &parameters)?;
+        let nodes = reference(&graph, &generated.nodes, &inputs, &parameters)?;
+        let world =
+            World { plan: plan.clone(), backend: backend.clone(), parameters: parameters.clone(), inputs };
+        let mut drifts = vec![];
+        let simulated = simulate(world, &mut |seen| outcome.look(&plan, &nodes, &seen, &mut drifts))?;
+        outcome.end(&plan, &graph, simulated, &expected, drifts, arguments.drift);
+    }
+    outcome.report(&arguments)
+}
+
+#[derive(Default)]
+struct Outcome {
+    faults: Vec<String>,
+    results: Vec<Tensors>,
+    table: String,
+    json: String,
+    failed: bool,
+}
+
+type References = HashMap<u32, (String, FloatTensor)>;
+
+/// The floating-point value of each plan value that stands for a node.
+fn reference(
+    graph: &Graph,
+    nodes: &[(NodeId, ptc_plan::step::ValueId)],
+    inputs: &Tensors,
+    parameters: &Tensors,
+) -> Result<References, Failure> {
+    let values: HashMap<NodeId, u32> = nodes.iter().map(|(node, value)| (*node, value.0)).collect();
+    let mut references = References::new();
+    evaluate::for_each_value(graph, inputs, parameters, |id, tensor| {
+        if let Some(&value) = values.get(&id) {
+            references.insert(value, (graph.node(id).name.clone(), tensor.clone()));
+        }
+    })?;
+    Ok(references)
+}
+
+/// Largest difference as a part of the size, at least 1, of what is expected.
+fn difference(found: &FloatTensor, expected: &FloatTensor) -> f64 {
+    let size = f64::from(expected.max_abs()).max(1.0);
+    let apart = found.data.iter().zip(&expected.data).map(|(a, b)| f64::from((a - b).abs()) / size);
+    // A number that is none is as far as can be.
+    apart.fold(0.0, |most, part| if part.is_nan() { f64::INFINITY } else { most.max(part) })
+}
+
+impl Outcome {
+    fn look(&mut self, plan: &Plan, references: &References, seen: &Seen, drifts: &mut Vec<Drift>) {
+        let step = &plan.steps[seen.step];
+        if let Some(fault) = &seen.fault {
+            let place = plan.origins.get(step.origin as usize).map_or(String::new(), |o| format!(" {}:{}", o.file, o.line));
+            let name = &plan.values[seen.value.0 as usize].name;
+            self.faults.push(format!("step {} `{}` of `{name}`{place}: {fault}", seen.step, step.op.name()));
+        }
+        if let Some((name, expected)) = references.get(&seen.value.0) {
+            drifts.push(Drift { name: name.clone(), step: seen.step, part: difference(seen.tensor, expected) });
+        }
+    }
+
+    fn end(
+        &mut self,
+        plan: &Plan,
+        graph: &Graph,
+        simulated: Simulated,
+        expected: &[FloatTensor],
+        drifts: Vec<Drift>,
+        most: f64,
+    ) {
+        let largest = drifts.iter().max_by(|a, b| a.part.total_cmp(&b.part));
+        if let Some(Drift { name, part, .. }) = largest {
+            eprintln!("{} values compared; the largest drift is {part:.2e}, of `{name}`", drifts.len());
+        }
+        if let Some(Drift { name, step, part }) = drifts.iter().find(|drift| drift.part > most) {
+            let origin = plan.origins.get(plan.steps[*step].origin as usize);
+            let place = origin.map_or(String::new(), |o| format!(" ({}:{} `{}`)", o.file, o.line, o.text));
+            eprintln!("the first to drift beyond {most}: `{name}`{place}, by {part:.2e}");
+        }
+        let found: Tensors = simulated.results.iter().flatten().cloned().collect();
+        for (output, expected) in graph.outputs.iter().zip(expected) {
+            let Some(found) = found.get(&output.name) else { continue };
+            let part = difference(found, expected);
+            eprintln!("`{}` differs from the model's floating point by {part:.2e}", output.name);
+            self.failed |= part > most;
+        }
+        for party in [Party::Server, Party::Client] {
+            let measured = &simulated.statistics[party.index()];
+            let stats = stats::collect(party, measured, &predict(plan, party, 1));
+            (self.table, self.json) = (stats.table(), stats.json());
+        }
+        self.results.push(found);
+    }
+
+    fn report(self, arguments: &Arguments) -> Result<(), Failure> {
+        const MOST: usize = 20;
+        for fault in self.faults.iter().take(MOST) {
+            eprintln!("{fault}");
+        }
+        if self.faults.len() > MOST {
+            eprintln!("and {} more", self.faults.len() - MOST);
+        }
+        if let Some(path) = &arguments.stats {
+            files::write(path, self.json.as_bytes())?;
+        }
+        match (&arguments.output, self.results.as_slice()) {
+            (Some(path), [one]) => arrays::write(path, one)?,
+            (output, many) => {
+                let lines = many.iter().map(arrays::json).collect::<Result<String, _>>()?;
+                match output {
+                    Some(path) => files::write(path, lines.as_bytes())?,
+                    None => print!("{lines}"),
+                }
+            }
+        }
+        eprint!("{}", self.table);
+        if !self.faults.is_empty() {
+            let message = format!("{} values do not follow from their steps' inputs", self.faults.len());
+            return Err(Failure::new(message, "a range was too narrow for these inputs: calibrate on more samples"));
+        }
+        match self.failed {
+            true => Err(Failure::new(
+                format!("a result is further than {} from floating point", arguments.drift),
+                "see the first value that drifts; a smaller `--tolerance` makes finer approximations",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+fn parameters(arguments: &Arguments, graph: &Graph) -> Result<Tensors, Failure> {
+    let paths = graph.nodes.iter().filter_map(|node| match &node.op {
+        Op::Parameter { path } => Some(path.clone()),
+        _ => None,
+    });
+    let paths: Vec<String> = paths.collect();
+    match (&arguments.weights, paths.is_empty()) {
+        (Some(file), _) => Ok(weights::read(file, paths)?),
+        (None, true) => Ok(Tensors::new()),
+        (None, false) => Err(Failure::new("the model has parameters, and no weights are given", "add `--weights FILE`")),
+    }
+}

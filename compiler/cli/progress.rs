@@ -1,0 +1,77 @@
+//! What is going on, on standard error: a bar on a terminal, lines elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ptc_exec::session::Stage;
+
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    rounds: u64,
+}
+
+impl Progress {
+    /// For a plan of so many rounds.
+    pub fn new(rounds: u64) -> Progress {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(rounds);
+            bar.set_style(spinner());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Progress { bar, rounds }
+    }
+
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_style(spinner());
+                bar.set_message(text.to_string());
+            }
+            None => eprintln!("{text}"),
+        }
+    }
+
+    pub fn stage(&self, stage: Stage) {
+        match stage {
+            Stage::Handshake => self.say("comparing plans with the other party"),
+            Stage::PublicParameters => self.say("public parameters"),
+            Stage::Preparing => self.say("encoding public parameters"),
+            Stage::Dealer => self.say("connecting to the dealer"),
+            Stage::Weights => self.say("masked weights"),
+            Stage::Offline { query } => self.say(&format!("query {}: correlations from the dealer", query + 1)),
+        }
+    }
+
+    /// A round of the online phase starts.
+    pub fn round(&self, round: u32) {
+        match &self.bar {
+            Some(bar) => {
+                if round == 0 {
+                    bar.set_style(rounds());
+                }
+                bar.set_position(round.into());
+            }
+            None if round == 0 => eprintln!("online: {} rounds", self.rounds),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// An error message must not be written into the bar.
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::default_spinner()
+}
+
+fn rounds() -> ProgressStyle {
+    ProgressStyle::with_template("online {bar:40} round {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}
