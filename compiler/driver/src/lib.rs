@@ -63,7 +63,7 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
         Ok(generated) => Ok(Built { graph, generated, sources, warnings }),
         Err(errors) => {
             let errors = errors.into_iter().map(|e| (e.origin, e.message, e.hint));
-            let diagnostics = located(&graph, &sources, codes::E0506, errors);
+            let diagnostics = located(&graph, &sources, codes::E0601, errors);
             Err(Failure { sources, diagnostics })
         }
     }
@@ -74,7 +74,7 @@ fn passes(graph: &Graph, request: &Request, last: Option<&str>, sources: Sources
         Ok(graph) => Ok((graph, sources)),
         Err(errors) => {
             let errors = errors.into_iter().map(|PassError { origin, message, hint }| (origin, message, hint));
-            let diagnostics = located(graph, &sources, codes::E0505, errors);
+            let diagnostics = located(graph, &sources, codes::E0601, errors);
             Err(Failure { sources, diagnostics })
         }
     }
@@ -114,7 +114,7 @@ fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, 
         Ok(program) => program,
         Err(diagnostics) => return Err(Failure { sources, diagnostics }),
     };
-    match ptc_lower::lower_entry(&program, request.entry.as_deref(), &request.dims) {
+    match ptc_lower::lower_entry(&program, &sources, request.entry.as_deref(), &request.dims) {
         Ok(graph) => {
             let warnings = program.warnings;
             Ok((graph, sources, warnings))
