@@ -1,0 +1,470 @@
+//! What can be said of every declaration before any size is known: names exist, owners are declared, nothing is declared
+//! twice. Functions that no entry uses are looked at here too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ptc_syntax::codes;
+use ptc_syntax::diagnostic::Diagnostic;
+use ptc_syntax::parse::parse;
+use ptc_syntax::span::{FileId, Span};
+use ptc_syntax::suggest::nearest;
+use ptc_syntax::tree::{
+    Argument, Block, Element, Expr, ExprKind, Field, FieldType, Function, Item, Name, Party, Statement, Subscript,
+    TensorType,
+};
+
+use crate::fields::dimensions;
+use crate::load::listed;
+use crate::program::{Entity, ItemId, Program, UnitId};
+use crate::report::Report;
+use crate::stdlib;
+
+pub(crate) fn check(program: &Program, report: &mut Report) {
+    for (unit, of) in program.units.iter().enumerate() {
+        // Two functions of a file may share a name, not the number of parameters.
+        let functions = of.tree.items.iter().filter_map(|item| match item {
+            Item::Function(function) => Some(function),
+            _ => None,
+        });
+        twice(functions.map(|function| (&function.name, function.parameters.len())), report);
+        for (item, tree) in of.tree.items.iter().enumerate() {
+            let id = ItemId { unit: UnitId(unit), item };
+            let mut names = Names { program, report, unit: UnitId(unit), item: id, locals: vec![] };
+            match tree {
+                Item::Size(size) => names.expression(&size.value),
+                Item::Function(function) => names.function(function),
+                Item::Module(module) => {
+                    distinct(module.generics.iter(), report);
+                    members(program, id, &module.functions, &[], report);
+                    let mut names = Names { program, report, unit: UnitId(unit), item: id, locals: vec![] };
+                    module.fields.iter().for_each(|field| names.field(field));
+                    module.functions.iter().for_each(|function| names.function(function));
+                }
+                Item::Model(model) => {
+                    members(program, id, &model.functions, &model.entries, report);
+                    model.fields.iter().for_each(|field| unowned(field, report));
+                    let mut names = Names { program, report, unit: UnitId(unit), item: id, locals: vec![] };
+                    model.fields.iter().for_each(|field| names.field(field));
+                    model.functions.iter().for_each(|function| names.function(function));
+                    for function in &model.entries {
+                        names.function(function);
+                        entry(function, names.report);
+                    }
+                }
+                Item::Use(_) | Item::Error(_) => {}
+            }
+        }
+    }
+    endless_modules(program, report);
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a Name>, report: &mut Report) {
+    twice(names.map(|name| (name, ())), report);
+}
+
+fn twice<'a, K: Ord>(names: impl Iterator<Item = (&'a Name, K)>, report: &mut Report) {
+    let mut seen: BTreeMap<(&str, K), Span> = BTreeMap::new();
+    for (name, key) in names {
+        if name.text.is_empty() {
+            continue;
+        }
+        match seen.entry((&name.text, key)) {
+            std::collections::btree_map::Entry::Vacant(free) => drop(free.insert(name.span)),
+            std::collections::btree_map::Entry::Occupied(before) => {
+                let message = format!("`{}` is declared twice", name.text);
+                report.add(Diagnostic::new(codes::E0205, name.span, message).label(*before.get(), "declared here before"));
+            }
+        }
+    }
+}
+
+/// Fields and functions of one module or model.
+fn members(program: &Program, id: ItemId, functions: &[Function], entries: &[Function], report: &mut Report) {
+    distinct(program.fields(id).iter().map(|field| &field.name).chain(entries.iter().map(|entry| &entry.name)), report);
+    twice(functions.iter().map(|function| (&function.name, function.parameters.len())), report);
+    for function in functions {
+        let fields = program.fields(id).iter().map(|field| &field.name);
+        if let Some(taken) = fields.chain(entries.iter().map(|entry| &entry.name)).find(|name| name.text == function.name.text) {
+            let message = format!("`{}` is declared twice", function.name.text);
+            let diagnostic = Diagnostic::new(codes::E0205, function.name.span, message);
+            report.add(diagnostic.label(taken.span, "declared here before"));
+        }
+    }
+}
+
+/// A model's field says who owns its parameters.
+fn unowned(field: &Field, report: &mut Report) {
+    if field.visibility.is_some() {
+        return;
+    }
+    let message = format!("who owns `{}`?", field.name.text);
+    let hint = "write `@server` for weights that stay private, `@public` for weights that both parties may see";
+    report.add(Diagnostic::new(codes::E0401, field.span, message).hint(hint));
+}
+
+/// What only an entry must say.
+fn entry(entry: &Function, report: &mut Report) {
+    if let Some(generic) = entry.generics.first() {
+        let message = "an entry has no sizes of its own";
+        let hint = "declare a `dim`; `ptc build --dim` sets it";
+        report.add(Diagnostic::new(codes::E0309, generic.span, message).hint(hint));
+    }
+    for parameter in &entry.parameters {
+        match parameter.visibility {
+            None => {
+                let message = format!("who knows `{}`?", parameter.name.text);
+                let hint = "write `@client` for the client's input, `@server` or `@public` otherwise";
+                report.add(Diagnostic::new(codes::E0402, parameter.span, message).hint(hint));
+            }
+            Some(declared) if declared.party == Party::Secret => {
+                let message = format!("`{}` must come from somebody", parameter.name.text);
+                let hint = "write who brings it: `@client`, `@server` or `@public`";
+                report.add(Diagnostic::new(codes::E0407, declared.span, message).hint(hint));
+            }
+            Some(_) => {}
+        }
+        if parameter.ty.any_leading {
+            let message = "the sizes of an entry's arguments are all written out";
+            report.add(Diagnostic::new(codes::E0309, parameter.ty.span, message).hint("declare a `dim` for each"));
+        }
+        if parameter.ty.element == Element::Int {
+            let message = "an entry takes `real`, `token` or `bit` tensors";
+            let hint = "a number known at compile time is a `dim`";
+            report.add(Diagnostic::new(codes::E0304, parameter.ty.span, message).hint(hint));
+        }
+    }
+    match entry.result.as_ref().map(|result| result.visibility) {
+        Some(Some(declared)) if declared.party == Party::Secret => {
+            let message = format!("nobody would learn the result of `{}`", entry.name.text);
+            let hint = "write who learns it: `@client`, `@server` or `@public`";
+            report.add(Diagnostic::new(codes::E0403, declared.span, message).hint(hint));
+        }
+        Some(Some(_)) => {}
+        Some(None) | None => {
+            let message = format!("who learns the result of `{}`?", entry.name.text);
+            let span = entry.result.as_ref().map_or(entry.name.span, |result| result.ty.span);
+            let hint = "write its type and who learns it: `-> real[D] @client`";
+            report.add(Diagnostic::new(codes::E0403, span, message).hint(hint));
+        }
+    }
+}
+
+/// Modules contain each other without end.
+fn endless_modules(program: &Program, report: &mut Report) {
+    let mut done = BTreeSet::new();
+    for (unit, of) in program.units.iter().enumerate() {
+        for item in 0..of.tree.items.len() {
+            descend(program, ItemId { unit: UnitId(unit), item }, &mut vec![], &mut done, report);
+        }
+    }
+}
+
+fn descend(
+    program: &Program,
+    id: ItemId,
+    path: &mut Vec<ItemId>,
+    done: &mut BTreeSet<ItemId>,
+    report: &mut Report,
+) {
+    if done.contains(&id) {
+        return;
+    }
+    path.push(id);
+    for field in program.fields(id) {
+        let mut ty = &field.ty;
+        while let FieldType::Array { element, .. } = ty {
+            ty = element;
+        }
+        let FieldType::Module { name, .. } = ty else { continue };
+        let Some(Entity::Module(inner)) = program.resolve(id.unit, &name.text) else { continue };
+        match path.iter().position(|outer| *outer == inner) {
+            Some(at) => {
+                let mut names: Vec<&str> = path[at..].iter().map(|id| program.name(*id)).collect();
+                names.push(program.name(inner));
+                let message = format!("modules contain each other without end: {}", names.join(" -> "));
+                report.add(Diagnostic::new(codes::E0208, field.span, message));
+            }
+            None => descend(program, inner, path, done, report),
+        }
+    }
+    path.pop();
+    done.insert(id);
+}
+
+struct Names<'p, 'r> {
+    program: &'p Program,
+    report: &'r mut Report,
+    unit: UnitId,
+    /// Its fields, functions and generics are in scope.
+    item: ItemId,
+    locals: Vec<BTreeSet<String>>,
+}
+
+impl Names<'_, '_> {
+    fn field(&mut self, field: &Field) {
+        if let Some(declared) = field.visibility
+            && declared.party == Party::Secret
+        {
+            let message = format!("`{}` must belong to somebody", field.name.text);
+            let hint = "write `@server`, `@client` or `@public`: parameters come from a file that a party has";
+            self.report.add(Diagnostic::new(codes::E0407, declared.span, message).hint(hint));
+        }
+        if let Some(at) = &field.at {
+            let (wanted, found) = (dimensions(field), at.value.matches("{}").count());
+            if wanted != found {
+                let message = match wanted {
+                    0 => "`{}` stands for the index of an array; this field is none".to_string(),
+                    _ => format!("the path needs `{{}}` {wanted} times, once for each index; it has it {found} times"),
+                };
+                let diagnostic = Diagnostic::new(codes::E0504, at.span, message);
+                self.report.add(match wanted {
+                    1 => diagnostic.hint("as in `at \"encoder.layer.{}\"`"),
+                    _ => diagnostic,
+                });
+            }
+        }
+        self.field_type(&field.ty);
+    }
+
+    fn field_type(&mut self, ty: &FieldType) {
+        match ty {
+            FieldType::Tensor(ty) => {
+                if ty.element != Element::Real {
+                    let message = "a parameter is `real`: checkpoints hold reals";
+                    self.report.add(Diagnostic::new(codes::E0304, ty.span, message));
+                }
+                if ty.any_leading {
+                    let message = "the sizes of a parameter are all written out";
+                    self.report.add(Diagnostic::new(codes::E0309, ty.span, message));
+                }
+                self.not_pinned(ty);
+                self.tensor_type(ty);
+            }
+            FieldType::Module { name, arguments } => {
+                arguments.iter().for_each(|size| self.expression(size));
+                match self.program.resolve(self.unit, &name.text) {
+                    Some(Entity::Module(id)) => {
+                        let generics = self.program.generics(id);
+                        if generics.len() != arguments.len() {
+                            let names: Vec<&str> = generics.iter().map(|name| name.text.as_str()).collect();
+                            let (wanted, found) = (generics.len(), arguments.len());
+                            let plural = if wanted == 1 { "size" } else { "sizes" };
+                            let message = format!("`{}` takes {wanted} {plural}, {found} given", name.text);
+                            let hint = match names.is_empty() {
+                                true => format!("write `{}`", name.text),
+                                false => format!("write `{}<{}>`", name.text, names.join(", ")),
+                            };
+                            self.report.add(Diagnostic::new(codes::E0206, name.span, message).hint(hint));
+                        }
+                    }
+                    Some(_) => {
+                        let message = format!("`{}` is not a module", name.text);
+                        self.report.add(Diagnostic::new(codes::E0209, name.span, message));
+                    }
+                    None => self.unknown(&name.text, name.span, Wanted::Module),
+                }
+            }
+            FieldType::Array { element, length } => {
+                self.field_type(element);
+                self.expression(length);
+            }
+            FieldType::Error(_) => {}
+        }
+    }
+
+    fn not_pinned(&mut self, ty: &TensorType) {
+        if let Some((bits, frac)) = &ty.fixed {
+            let message = "`fixed<...>` belongs to the type of a `let` or of a function's result";
+            self.report.add(Diagnostic::new(codes::E0311, bits.span.to(frac.span), message));
+        }
+    }
+
+    fn tensor_type(&mut self, ty: &TensorType) {
+        ty.sizes.iter().for_each(|size| self.expression(size));
+        if let Some((bits, frac)) = &ty.fixed {
+            self.expression(bits);
+            self.expression(frac);
+        }
+        if ty.element == Element::Int && (ty.any_leading || !ty.sizes.is_empty()) {
+            let message = "an `int` is one number known at compile time; it has no sizes";
+            self.report.add(Diagnostic::new(codes::E0304, ty.span, message));
+        }
+    }
+
+    fn function(&mut self, function: &Function) {
+        distinct(function.generics.iter().chain(function.parameters.iter().map(|parameter| &parameter.name)), self.report);
+        let mut scope: BTreeSet<String> = function.generics.iter().map(|name| name.text.clone()).collect();
+        scope.extend(function.parameters.iter().map(|parameter| parameter.name.text.clone()));
+        self.locals.push(scope);
+        for parameter in &function.parameters {
+            self.not_pinned(&parameter.ty);
+            self.tensor_type(&parameter.ty);
+        }
+        if let Some(result) = &function.result {
+            self.tensor_type(&result.ty);
+        }
+        self.block(&function.body);
+        self.locals.pop();
+    }
+
+    fn block(&mut self, block: &Block) {
+        self.locals.push(BTreeSet::new());
+        for statement in &block.statements {
+            match statement {
+                Statement::Let { name, ty, value, .. } => {
+                    self.expression(value);
+                    if let Some(ty) = ty {
+                        self.tensor_type(ty);
+                    }
+                    self.declare(name);
+                }
+                Statement::Assign { name, value, .. } => {
+                    self.expression(value);
+                    if !self.is_local(&name.text) {
+                        let message = format!("`{}` has no value yet to be replaced", name.text);
+                        let diagnostic = Diagnostic::new(codes::E0213, name.span, message);
+                        let span = Span { end: name.span.start, ..name.span };
+                        self.report.add(diagnostic.hint(format!("write `let {} = ...`", name.text)).suggest(span, "let "));
+                        self.declare(name);
+                    }
+                }
+                Statement::For { variable, over, body, .. } => {
+                    match &over.kind {
+                        ExprKind::Range(from, to) => {
+                            self.expression(from);
+                            self.expression(to);
+                        }
+                        _ => self.expression(over),
+                    }
+                    self.locals.push(BTreeSet::from([variable.text.clone()]));
+                    self.block(body);
+                    self.locals.pop();
+                }
+                Statement::Error(_) => {}
+            }
+        }
+        if let Some(value) = &block.value {
+            self.expression(value);
+        }
+        self.locals.pop();
+    }
+
+    fn declare(&mut self, name: &Name) {
+        if let Some(scope) = self.locals.last_mut() {
+            scope.insert(name.text.clone());
+        }
+    }
+
+    fn is_local(&self, name: &str) -> bool {
+        self.locals.iter().any(|scope| scope.contains(name))
+    }
+
+    fn expression(&mut self, expr: &Expr) {
+        match &expr.kind {
+            ExprKind::Name(name) => self.name(name, expr.span, Wanted::Value),
+            // What a value has is known when it is.
+            ExprKind::Field(of, _) => self.expression(of),
+            ExprKind::Call { callee, arguments } => {
+                match &callee.kind {
+                    ExprKind::Name(name) => self.name(name, callee.span, Wanted::Function),
+                    _ => self.expression(callee),
+                }
+                let reveals = matches!(&callee.kind, ExprKind::Name(name) if name == "reveal");
+                for (at, argument) in arguments.iter().enumerate() {
+                    if !(reveals && names_a_party(argument, at)) {
+                        self.expression(&argument.value);
+                    }
+                }
+            }
+            ExprKind::Index(of, subscripts) => {
+                self.expression(of);
+                for subscript in subscripts {
+                    match subscript {
+                        Subscript::All(_) => {}
+                        Subscript::Range { start, end, .. } => {
+                            start.iter().chain(end).for_each(|bound| self.expression(bound));
+                        }
+                        Subscript::At(at) => self.expression(at),
+                    }
+                }
+            }
+            ExprKind::Unary(_, operand) | ExprKind::Paren(operand) => self.expression(operand),
+            ExprKind::Binary(_, left, right) | ExprKind::Range(left, right) => {
+                self.expression(left);
+                self.expression(right);
+            }
+            ExprKind::List(elements) => elements.iter().for_each(|element| self.expression(element)),
+            ExprKind::If { condition, then, otherwise } => {
+                self.expression(condition);
+                self.block(then);
+                if let Some(otherwise) = otherwise {
+                    self.block(otherwise);
+                }
+            }
+            ExprKind::Block(block) => self.block(block),
+            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Error => {}
+        }
+    }
+
+    fn name(&mut self, name: &str, span: Span, wanted: Wanted) {
+        let own = self.is_local(name) || self.member_names().any(|member| member == name);
+        if !own && self.program.resolve(self.unit, name).is_none() {
+            self.unknown(name, span, wanted);
+        }
+    }
+
+    fn member_names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.program.fields(self.item).iter().map(|field| field.name.text.as_str());
+        let functions = self.program.functions(self.item).iter().map(|function| function.name.text.as_str());
+        let generics = self.program.generics(self.item).iter().map(|name| name.text.as_str());
+        fields.chain(functions).chain(generics)
+    }
+
+    fn unknown(&mut self, name: &str, span: Span, wanted: Wanted) {
+        let what = match wanted {
+            Wanted::Value => "name",
+            Wanted::Function => "function",
+            Wanted::Module => "module",
+        };
+        let diagnostic = Diagnostic::new(codes::E0201, span, format!("unknown {what} `{name}`"));
+        let locals = self.locals.iter().flatten().map(String::as_str);
+        let known: Vec<&str> =
+            locals.chain(self.member_names()).chain(self.program.visible_names(self.unit)).collect();
+        let diagnostic = match (library_file_with(name), nearest(name, known)) {
+            (Some(file), _) => diagnostic.hint(format!("add `use {file}::{{{name}}};`")),
+            (None, Some(near)) => diagnostic.hint(format!("did you mean `{near}`?")).suggest(span, near),
+            (None, None) => match wanted {
+                Wanted::Module => diagnostic.hint(format!("the library has {}", listed(stdlib::names()))),
+                Wanted::Function | Wanted::Value => diagnostic,
+            },
+        };
+        self.report.add(diagnostic);
+    }
+}
+
+/// The `to: client` of a `reveal`, in its place or by its name.
+fn names_a_party(argument: &Argument, at: usize) -> bool {
+    match &argument.name {
+        Some(name) => name.text == "to",
+        None => at == 1,
+    }
+}
+
+enum Wanted {
+    Value,
+    Function,
+    Module,
+}
+
+/// The file of the library that declares this name.
+fn library_file_with(name: &str) -> Option<&'static str> {
+    stdlib::names().find(|file| {
+        let text = stdlib::text(file).unwrap_or_default();
+        let (tree, _) = parse(FileId::default(), text);
+        tree.items.iter().any(|item| match item {
+            Item::Module(module) => module.name.text == name,
+            Item::Function(function) => function.name.text == name,
+            _ => false,
+        })
+    })
+}
