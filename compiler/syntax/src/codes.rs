@@ -178,6 +178,11 @@ codes! {
         "In the path of an array field `{}` stands for the index, once for every array around the element."
     E0505 "one tensor with two meanings"
         "Two fields have the same path in the checkpoint, but declare different shapes or different owners for it."
+
+    E0601 "nothing computes this on private values"
+        "The model is well formed, but no protocol computes this operation on values that neither party may see, or \
+         not in any ring of at most 64 bits. The message names the operation or the value and its bound. Most often \
+         `ptc calibrate` helps: without measured ranges the widest possible values are assumed."
 }
 
 #[cfg(test)]
