@@ -1,6 +1,6 @@
 //! One step for each node, in the order of the graph.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Node, NodeId, Op, Visibility};
@@ -162,14 +162,27 @@ impl Emitter<'_> {
 
     fn outputs(&mut self) {
         for output in &self.graph.outputs {
-            let node = self.graph.node(output.node);
-            let reason = match &node.op {
-                Op::Reveal { reason, .. } => reason.clone(),
-                _ => "known to its party already".to_string(),
-            };
+            let reason = self.reason(output.node);
             let value = self.at(output.node);
             self.plan.outputs.push(Output { name: output.name.clone(), to: output.to, value, reason });
         }
+    }
+
+    /// Why what an output is computed from is opened: its party may work on after the reveal.
+    fn reason(&self, output: NodeId) -> String {
+        let mut reasons: Vec<&str> = vec![];
+        let mut seen = HashSet::new();
+        let mut open = vec![output];
+        while let Some(id) = open.pop() {
+            let node = self.graph.node(id);
+            match &node.op {
+                _ if !seen.insert(id) => {}
+                Op::Reveal { reason, .. } if !reasons.contains(&reason.as_str()) => reasons.push(reason),
+                Op::Reveal { .. } => {}
+                _ => open.extend(node.inputs.iter().rev()),
+            }
+        }
+        if reasons.is_empty() { "known to its party already".to_string() } else { reasons.join("; ") }
     }
 
     /// A secret node that takes a step of its own.
