@@ -225,6 +225,7 @@ fn line(gathered: Gathered) -> Line {
             ring: kind.ring,
             elements: sum.elements,
             rounds: sum.rounds.len() as u64,
+            when: sum.rounds,
             server_bytes: sum.sent[0],
             client_bytes: sum.sent[1],
             dealer_bytes: sum.dealt,

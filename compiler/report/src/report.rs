@@ -1,5 +1,7 @@
 //! What a report says, in the order in which it is read. Bytes of steps are payload; frame headers belong to rounds.
 
+use std::collections::BTreeSet;
+
 use ptc_plan::step::{Fixed, Party};
 use serde::Serialize;
 
@@ -113,6 +115,9 @@ pub struct Group {
     pub ring: Option<Ring>,
     /// Of all steps together.
     pub elements: u64,
+    /// Rounds in which it has a part, and how many they are.
+    #[serde(skip)]
+    pub when: BTreeSet<u32>,
     pub rounds: u64,
     pub server_bytes: u64,
     pub client_bytes: u64,

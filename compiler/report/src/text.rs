@@ -97,15 +97,15 @@ fn write_line(line: &Line, out: &mut String) {
     let place = line.place.as_ref().map_or("without a source line".to_string(), spot);
     let rest = WIDTH.saturating_sub(place.chars().count() + 3);
     put!(out, "{place}   {}", shorten(&line.text, rest));
-    let sends = |group: &&Group| group.rounds > 0;
-    if line.steps.iter().any(|group| sends(&group)) {
+    let rows = rows(&line.steps);
+    if !rows.is_empty() {
         row(out, "step", "ring", ["elements", "rounds", "server", "client", "dealer"]);
     }
-    for group in line.steps.iter().filter(sends) {
+    for (rings, group) in &rows {
         row(
             out,
             &what(group),
-            &rings(group),
+            rings,
             [
                 &number(group.elements),
                 &number(group.rounds),
@@ -115,7 +115,7 @@ fn write_line(line: &Line, out: &mut String) {
             ],
         );
     }
-    if line.steps.iter().filter(sends).count() > 1 {
+    if rows.len() > 1 {
         row(
             out,
             "together",
@@ -130,6 +130,49 @@ fn write_line(line: &Line, out: &mut String) {
     line.notes.iter().for_each(|note| write_note(note, out));
 }
 
+/// A step in more rings than this is one row: the digits of a table's index, for example, are as many.
+const MOST_RINGS: usize = 3;
+
+/// The groups that send, with the text of their rings.
+fn rows(groups: &[Group]) -> Vec<(String, Group)> {
+    let sending: Vec<&Group> = groups.iter().filter(|group| group.rounds > 0).collect();
+    let mut rows: Vec<(String, Group)> = vec![];
+    for group in &sending {
+        let alike = |other: &Group| (other.step, other.owner) == (group.step, group.owner);
+        let kinds: Vec<&Group> = sending.iter().copied().filter(|other| alike(other)).collect();
+        if kinds.len() <= MOST_RINGS {
+            rows.push((rings(group), (*group).clone()));
+        } else if !rows.iter().any(|(_, other)| alike(other)) {
+            rows.push((span(&kinds), merged(&kinds)));
+        }
+    }
+    rows
+}
+
+fn merged(kinds: &[&Group]) -> Group {
+    let mut merged = kinds[0].clone();
+    for other in &kinds[1..] {
+        merged.count += other.count;
+        merged.elements += other.elements;
+        merged.when.extend(&other.when);
+        merged.server_bytes += other.server_bytes;
+        merged.client_bytes += other.client_bytes;
+        merged.dealer_bytes += other.dealer_bytes;
+    }
+    merged.rounds = merged.when.len() as u64;
+    merged
+}
+
+/// The rings of several results.
+fn span(kinds: &[&Group]) -> String {
+    let all = |part: fn(Ring) -> u32| kinds.iter().filter_map(move |kind| kind.ring).map(part);
+    let text = |part: fn(Ring) -> u32| match (all(part).min(), all(part).max()) {
+        (Some(least), Some(most)) if least < most => format!("{least}..{most}"),
+        (least, _) => least.unwrap_or(1).to_string(),
+    };
+    format!("<{}, {}>", text(|ring| ring.bits), text(|ring| ring.frac))
+}
+
 /// Steps that send nothing, merged whatever their rings.
 fn by_owner(groups: &[&Group]) -> Vec<(String, Vec<String>)> {
     let mut titles: Vec<(String, Vec<(&str, u64)>)> = vec![];
@@ -137,16 +180,17 @@ fn by_owner(groups: &[&Group]) -> Vec<(String, Vec<String>)> {
         let title = match group.owner {
             Some("both") => "both in the clear".into(),
             Some(owner) => format!("the {owner} alone"),
-            None => "local".to_string(),
+            None => "locally on shares".to_string(),
         };
         let at = titles.iter().position(|(other, _)| *other == title).unwrap_or_else(|| {
             titles.push((title, vec![]));
             titles.len() - 1
         });
         let steps = &mut titles[at].1;
-        match steps.iter_mut().find(|(step, _)| *step == group.step) {
+        let step = if group.step == "local" { "kernel" } else { group.step };
+        match steps.iter_mut().find(|(other, _)| *other == step) {
             Some((_, count)) => *count += group.count,
-            None => steps.push((group.step, group.count)),
+            None => steps.push((step, group.count)),
         }
     }
     let counted = |(step, count): (&str, u64)| if count == 1 { step.into() } else { format!("{count} x {step}") };

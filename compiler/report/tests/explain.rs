@@ -75,6 +75,10 @@ fn layers() -> Plan {
     plan.notes.push(Note { value: "folded".into(), recipe: "P4".into(), bound: 1e-3, relative: true });
     let op = StepOp::MatMul { transpose_b: true };
     let product = step(&mut plan, 3, op, &[x, x], "scores", &[32, 32], share(36, 24));
+    // More rings than are shown one by one.
+    for bits in 37..41 {
+        step(&mut plan, 3, StepOp::Rescale, &[x], "wider", &[32, 64], share(bits, 12));
+    }
     let opened = step(&mut plan, 3, StepOp::Reveal { to: Party::Client }, &[product], "opened", &[32, 32], CLIENT);
     let negated = step(&mut plan, 3, StepOp::Clear(Operator::Negate), &[opened], "negated", &[32, 32], CLIENT);
     plan.outputs = vec![
@@ -158,7 +162,7 @@ fn the_json_holds_what_the_text_says() {
     assert_eq!(json["revealed"][0]["opened"][0]["value"], "scores");
     assert_eq!(json["revealed"][0]["opened"][0]["place"]["line"], 22);
     assert_eq!(json["revealed"][1]["opened"], serde_json::json!([]));
-    assert_eq!(json["widest"]["ring"], serde_json::json!({ "bits": 36, "frac": 12 }));
+    assert_eq!(json["widest"]["ring"], serde_json::json!({ "bits": 40, "frac": 12 }));
     let compare = &json["lines"][2]["steps"][1];
     assert_eq!(
         (&compare["step"], &compare["count"], &compare["elements"]),
