@@ -1,0 +1,8 @@
+//! Peers that leave, fall silent, lie about lengths or hold another plan: every one ends the session with an error, within
+//! the stated time, and nothing is printed as a result.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod processes;
+mod sessions;
