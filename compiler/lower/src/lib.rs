@@ -3,28 +3,25 @@
 //! Calls are expanded and loops are gone: what remains is one node for each operator, named by where it stands in the model.
 
 mod expand;
+mod tokens;
 
 use std::collections::BTreeMap;
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{GraphOutput, Node, NodeId, Op, Visibility};
 use ptc_plan::file::InputKind;
-use ptc_plan::operator::Operator;
 use ptc_plan::step::Party as Knower;
 use ptc_syntax::codes;
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::source::Sources;
-use ptc_syntax::span::Span;
 use ptc_syntax::suggest::nearest;
 use ptc_syntax::tree::{Element, Party};
 use ptc_typeck::check::check;
 use ptc_typeck::checked::{Argument, Checked, Entry};
 use ptc_typeck::program::Program;
 
-use expand::Expander;
-
-/// Tokens that index no table are still whole numbers that a float holds.
-const MOST_TOKENS: f32 = (1 << 24) as f32;
+use expand::{Expander, Place};
+use tokens::MOST_TOKENS;
 
 /// Checks every entry of the model, and lowers the one that is asked for, or the only one.
 pub fn lower_entry(
@@ -35,29 +32,37 @@ pub fn lower_entry(
 ) -> Result<Graph, Vec<Diagnostic>> {
     let checked = check(program, dims)?;
     let entry = choose(&checked, entry).map_err(|diagnostic| vec![diagnostic])?;
-    Ok(lower(&checked, entry, sources))
+    lower(&checked, entry, sources)
 }
 
 fn choose<'c>(checked: &'c Checked, name: Option<&str>) -> Result<&'c Entry, Diagnostic> {
     let names = || checked.entries.iter().map(|entry| entry.name.as_str());
     let listed = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let place = checked.entries.first().map_or(Span::default(), |entry| entry.span);
+    let problem = |message: String, hint: String| Diagnostic::new(codes::E0212, checked.place, message).hint(hint);
     match (name, checked.entries.as_slice()) {
+        (_, []) if checked.model.is_empty() => {
+            Err(problem("the file has no model".into(), "a plan runs an entry of a `model { ... }`".into()))
+        }
+        (_, []) => {
+            let hint = "write `entry run(x: real[4] @client) -> real[4] @client { ... }`";
+            Err(problem(format!("`{}` has no entry", checked.model), hint.into()))
+        }
         (None, [only]) => Ok(only),
-        (None, _) => Err(Diagnostic::new(codes::E0212, place, format!("`{}` has several entries", checked.model))
-            .hint(format!("choose one with `--entry`: {}", listed()))),
+        (None, _) => {
+            let message = format!("`{}` has several entries", checked.model);
+            Err(problem(message, format!("choose one with `--entry`: {}", listed())))
+        }
         (Some(name), entries) => entries.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let message = format!("`{}` has no entry `{name}`", checked.model);
-            let hint = match nearest(name, names()) {
+            problem(message, match nearest(name, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("it has {}", listed()),
-            };
-            Diagnostic::new(codes::E0212, place, message).hint(hint)
+            })
         }),
     }
 }
 
-fn lower(checked: &Checked, entry: &Entry, sources: &Sources) -> Graph {
+fn lower(checked: &Checked, entry: &Entry, sources: &Sources) -> Result<Graph, Vec<Diagnostic>> {
     let graph = Graph {
         model: checked.model.clone(),
         entry: entry.name.clone(),
@@ -66,7 +71,11 @@ fn lower(checked: &Checked, entry: &Entry, sources: &Sources) -> Graph {
     };
     let mut expander = Expander::new(checked, sources, graph);
     let arguments: Vec<NodeId> = entry.arguments.iter().map(|argument| input(&mut expander, argument)).collect();
-    let result = expander.expand(entry.body, &arguments, "", "", None);
+    let place = Place { result: entry.name.clone(), ..Place::default() };
+    let result = expander.expand(entry.body, &arguments, &place, None);
+    if !expander.diagnostics.is_empty() {
+        return Err(expander.diagnostics);
+    }
     let receivers: &[Knower] = match entry.receiver {
         Party::Client => &[Knower::Client],
         Party::Server => &[Knower::Server],
@@ -79,8 +88,8 @@ fn lower(checked: &Checked, entry: &Entry, sources: &Sources) -> Graph {
         expander.graph.outputs.push(GraphOutput { name: entry.name.clone(), to, node });
     }
     let mut graph = expander.graph;
-    bound_tokens(&mut graph);
-    graph
+    tokens::bound(&mut graph);
+    Ok(graph)
 }
 
 fn input(expander: &mut Expander, argument: &Argument) -> NodeId {
@@ -90,12 +99,13 @@ fn input(expander: &mut Expander, argument: &Argument) -> NodeId {
         Element::Bit => (InputKind::Bit, 1.0),
     };
     let origin = expander.origin(argument.span);
+    let name = expander.unique(argument.name.clone());
     expander.graph.push(Node {
         op: Op::Input { name: argument.name.clone(), kind, limit },
         inputs: vec![],
         shape: argument.ty.shape.clone(),
         visibility: visibility(argument.ty.visibility),
-        name: argument.name.clone(),
+        name,
         origin,
         tolerance: None,
         bound: None,
@@ -110,29 +120,18 @@ fn reveal(expander: &mut Expander, value: NodeId, to: Knower, entry: &Entry) -> 
     }
     let origin = expander.origin(entry.receiver_span);
     let shape = expander.graph.node(value).shape.clone();
+    let name = expander.unique(format!("{}.reveal", entry.name));
     expander.graph.push(Node {
         op: Op::Reveal { to, reason: format!("declared result of entry `{}`", entry.name) },
         inputs: vec![value],
         shape,
         visibility: Visibility::of(to),
-        name: entry.name.clone(),
+        name,
         origin,
         tolerance: None,
         bound: None,
         fixed: None,
     })
-}
-
-/// A token is below the number of rows of every table that it indexes.
-fn bound_tokens(graph: &mut Graph) {
-    for at in 0..graph.nodes.len() {
-        let node = &graph.nodes[at];
-        let (Op::Apply(Operator::Gather), [table, ids]) = (&node.op, &node.inputs[..]) else { continue };
-        let (rows, ids) = (graph.node(*table).shape[0] as f32, *ids);
-        if let Op::Input { limit, .. } = &mut graph.node_mut(ids).op {
-            *limit = limit.min(rows);
-        }
-    }
 }
 
 fn visibility(party: Party) -> Visibility {

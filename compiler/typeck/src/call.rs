@@ -8,10 +8,11 @@ use ptc_syntax::span::Span;
 use ptc_syntax::tree::{Argument, Element, Expr, ExprKind, Function, Item, Name, Party};
 
 use crate::check::Checker;
-use crate::checked::{Body, BodyId, Call, Slot, StepKind, TensorType};
+use crate::checked::{Body, BodyId, Call, Slot, Step, StepKind, TensorType};
 use crate::expression::DeclaredSizes;
 use crate::fields::join;
 use crate::intrinsics::Intrinsic;
+use crate::prune::prune;
 use crate::program::{Entity, FunctionId, ItemId, Member};
 use crate::scope::{Frame, Owner};
 use crate::value::{FieldShape, Instance, Operand, Tensor, Value, describe_type};
@@ -143,7 +144,7 @@ impl<'p> Checker<'p> {
                 self.report.add(Diagnostic::new(codes::E0209, span, message).hint(hint));
                 Callee::Unknown
             }
-            Some(Entity::Model(_) | Entity::Size(_)) => self.not_callable(&format!("`{name}`"), span),
+            Some(Entity::Model | Entity::Size(_)) => self.not_callable(&format!("`{name}`"), span),
             None => match frame.local(name).cloned() {
                 Some(Value::Unknown) => Callee::Unknown,
                 Some(value) => self.not_callable(&value.describe(), span),
@@ -475,13 +476,14 @@ impl<'p> Checker<'p> {
         }
         let Some(operand) = self.result(&mut frame, function, value, end) else { return Outcome::Failed };
         frame.name_result(operand.tensor.slot);
+        let (steps, result) = prune(frame.steps, operand.tensor.slot);
         let item = id.item;
         let outer = match self.program.item(item) {
             Item::Module(module) => module.attributes.as_slice(),
             Item::Model(model) => model.attributes.as_slice(),
             _ => &[],
         };
-        let expanded = self.expanded(&frame);
+        let expanded = self.expanded(&steps);
         if expanded > MAX_EXPANDED {
             let message = format!("`{}` has more than {MAX_EXPANDED} operators", self.title(id));
             self.report.add(Diagnostic::new(codes::E0308, function.name.span, message));
@@ -490,8 +492,8 @@ impl<'p> Checker<'p> {
         let mut leaks = attributes::leaks(outer);
         leaks.extend(attributes::leaks(&function.attributes));
         self.bodies.push(Body {
-            steps: frame.steps,
-            result: operand.tensor.slot,
+            steps,
+            result,
             tolerance: attributes::tolerance(&function.attributes).or_else(|| attributes::tolerance(outer)),
             leaks,
             expanded,
@@ -519,8 +521,8 @@ impl<'p> Checker<'p> {
         Some(operand)
     }
 
-    fn expanded(&self, frame: &Frame) -> usize {
-        let sizes = frame.steps.iter().map(|step| match &step.kind {
+    fn expanded(&self, steps: &[Step]) -> usize {
+        let sizes = steps.iter().map(|step| match &step.kind {
             StepKind::Call(call) => self.bodies[call.body.0].expanded,
             _ => 1,
         });

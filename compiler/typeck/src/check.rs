@@ -55,8 +55,9 @@ pub fn check(program: &Program, dims: &BTreeMap<String, u64>) -> Result<Checked,
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
+    let place = model.map_or(Span::new(program.units[program.root.0].file, 0, 0), |(_, model)| model.name.span);
     let model = model.map(|(_, model)| model.name.text.clone()).unwrap_or_default();
-    Ok(Checked { model, dims, entries, bodies })
+    Ok(Checked { model, place, dims, entries, bodies })
 }
 
 pub(crate) struct Checker<'p> {

@@ -9,7 +9,10 @@ use ptc_syntax::tree::{Element, Party};
 /// A model with its entries checked for concrete sizes.
 #[derive(Clone, Debug)]
 pub struct Checked {
+    /// Empty when the file has none: a library.
     pub model: String,
+    /// The model's name in the source, or the start of the file.
+    pub place: Span,
     /// `dim`s with the values used, in the order of the source.
     pub dims: Vec<(String, u64)>,
     pub entries: Vec<Entry>,

@@ -162,7 +162,7 @@ impl<'p> Checker<'p> {
     fn expression_inner(&mut self, frame: &mut Frame, expr: &'p Expr) -> Value {
         match &expr.kind {
             ExprKind::Number(number) => Value::Number(*number),
-            ExprKind::Text(text) => Value::Text(text.clone()),
+            ExprKind::Text(_) => Value::Text,
             ExprKind::Name(name) => self.name(frame, name, expr.span),
             ExprKind::Field(of, name) => self.member(frame, of, name, expr.span),
             ExprKind::Call { callee, arguments } => self.call(frame, callee, arguments, expr.span),
@@ -201,7 +201,7 @@ impl<'p> Checker<'p> {
             // Reported with the names.
             None => return Value::Unknown,
             Some(Entity::Module(_)) => "a module: it becomes a value as the type of a field",
-            Some(Entity::Model(_)) => "a model: its entries are run by `ptc run`",
+            Some(Entity::Model) => "a model: its entries are run by `ptc run`",
             Some(Entity::Functions(_) | Entity::Intrinsic(_)) => "a function: call it",
         };
         self.report.add(Diagnostic::new(codes::E0209, span, format!("`{name}` is {what}")));

@@ -16,7 +16,7 @@ use crate::scope::Frame;
 use crate::value::{Operand, Tensor, Value, describe_type};
 use crate::visibility::Why;
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Intrinsic {
     pub name: &'static str,
     parameters: &'static [&'static str],
@@ -25,7 +25,7 @@ pub(crate) struct Intrinsic {
     kind: Kind,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 enum Kind {
     /// Of each element.
     Elementwise(Operator),
@@ -304,7 +304,7 @@ impl<'p> Checker<'p> {
             _ => Operator::Sum { axis },
         };
         let mut result = self.apply(frame, operator, &[&x], span)?;
-        if *kind == Kind::Mean {
+        if matches!(kind, Kind::Mean) {
             result = self.apply(frame, Operator::Scale { by: 1.0 / count as f64 }, &[&result], span)?;
         }
         match kept {

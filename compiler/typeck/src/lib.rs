@@ -22,6 +22,7 @@ mod fields;
 mod index;
 mod intrinsics;
 mod names;
+mod prune;
 mod report;
 mod scope;
 mod sizes;

@@ -95,7 +95,7 @@ impl Loader<'_, '_> {
         self.found.extend(diagnostics);
         // The number is taken before the imports are: the prelude stays the first unit.
         let id = UnitId(self.program.units.len());
-        self.program.units.push(Unit { tree: File::default(), library, scope: BTreeMap::new() });
+        self.program.units.push(Unit { file, tree: File::default(), library, scope: BTreeMap::new() });
         let mut declared = Declared { scope: BTreeMap::new(), places: BTreeMap::new() };
         for item in &tree.items {
             if let Item::Use(import) = item {
@@ -152,7 +152,7 @@ impl Declared {
         match item {
             Item::Size(size) => self.add(&size.name, Entity::Size(id)),
             Item::Module(module) => self.add(&module.name, Entity::Module(id)),
-            Item::Model(model) => self.add(&model.name, Entity::Model(id)),
+            Item::Model(model) => self.add(&model.name, Entity::Model),
             Item::Function(function) => {
                 let own = FunctionId { item: id, member: Member::Itself };
                 if let Some(Entity::Functions(before)) = self.scope.get_mut(&function.name.text)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ptc_syntax::diagnostic::Diagnostic;
+use ptc_syntax::span::FileId;
 use ptc_syntax::tree::{Field, File, Function, Item, Name, Size};
 
 use crate::intrinsics::Intrinsic;
@@ -21,6 +22,7 @@ pub(crate) struct UnitId(pub usize);
 
 #[derive(Debug)]
 pub(crate) struct Unit {
+    pub file: FileId,
     pub tree: File,
     /// Part of the library that comes with the compiler.
     pub library: bool,
@@ -29,11 +31,11 @@ pub(crate) struct Unit {
 }
 
 /// What a name at the top of a file means.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Entity {
     Size(ItemId),
     Module(ItemId),
-    Model(ItemId),
+    Model,
     /// One for each number of parameters.
     Functions(Vec<FunctionId>),
     Intrinsic(&'static Intrinsic),

@@ -41,10 +41,6 @@ impl Report {
         self.uses.pop();
     }
 
-    pub fn depth(&self) -> usize {
-        self.uses.len()
-    }
-
     /// Errors, in the order in which they were found.
     pub fn finish(self) -> Vec<Diagnostic> {
         self.diagnostics

@@ -17,7 +17,7 @@ pub(crate) enum Value {
     Number(f64),
     /// Known now: a comparison of numbers.
     Truth(bool),
-    Text(String),
+    Text,
     List(Vec<(Value, Span)>),
     /// A field that is a module, or an array.
     Instance(Instance),
@@ -72,7 +72,7 @@ impl Value {
             Value::Tensor(tensor) => describe_type(&tensor.ty),
             Value::Number(number) => format!("the number {number}"),
             Value::Truth(_) => "a compile-time truth value".into(),
-            Value::Text(_) => "a text".into(),
+            Value::Text => "a text".into(),
             Value::List(_) => "a list".into(),
             Value::Instance(Instance { shape: FieldShape::Array { .. }, .. }) => "an array of fields".into(),
             Value::Instance(_) => "a module".into(),
