@@ -1,7 +1,7 @@
 //! Random ring elements and bit planes as they are kept between dealing and use: in their wire form, so that a pool costs
 //! the memory of what was sent for it.
 
-use ptc_ring::pack::{pack, packed_len, unpack};
+use ptc_ring::pack::{pack, packed_len, unpack, unpack_from};
 use ptc_ring::tensor::{Share, mask};
 
 /// `count` elements of `bits` bits, packed.
@@ -42,20 +42,24 @@ impl Packed {
         self.count == 0
     }
 
+    /// The elements from `first` on, which is a multiple of 8. Panics when there are less than `out` takes.
+    pub fn read(&self, first: usize, out: &mut [u64]) {
+        unpack_from(&self.bytes, self.bits, first, out);
+    }
+
     /// All elements, once.
     pub fn unpack(self) -> Share {
         let data = unpack(&self.bytes, self.bits, self.count).expect("the length was checked when it came");
         Share { bits: self.bits, data }
     }
 
-    /// One element of each group of `group`: element `at[i]` of group `i`. The positions are public.
-    pub fn pick(self, group: usize, at: &[u64]) -> Share {
-        assert_eq!(self.count, group * at.len(), "one position for each group of {group}");
-        let data = at.iter().enumerate().map(|(i, &at)| {
-            debug_assert!((at as usize) < group);
-            self.element(i * group + at as usize)
-        });
-        Share { bits: self.bits, data: data.collect() }
+    /// One element of each group of `group`, from group `first` on: element `at[i]`, which is public, of group `first + i`.
+    pub fn pick(&self, group: usize, first: usize, at: &[u64], out: &mut [u64]) {
+        assert_eq!(at.len(), out.len(), "one position for each element");
+        for (i, (at, out)) in at.iter().zip(out).enumerate() {
+            debug_assert!((*at as usize) < group);
+            *out = self.element((first + i) * group + *at as usize);
+        }
     }
 
     #[inline]
@@ -122,7 +126,9 @@ mod tests {
             let data = Seed::from_bytes([1; 32]).stream(0, bits as u64).ring(bits, 8 * 21);
             let at: Vec<u64> = (0..21).map(|i| i * 5 % 8).collect();
             let expected: Vec<u64> = at.iter().enumerate().map(|(i, &at)| data[8 * i + at as usize]).collect();
-            assert!(Packed::from_data(bits, &data).pick(8, &at).data == expected, "{bits} bits");
+            let (packed, mut found) = (Packed::from_data(bits, &data), [0; 18]);
+            packed.pick(8, 3, &at[3..], &mut found);
+            assert!(found == expected[3..], "{bits} bits");
             assert!(Packed::from_data(bits, &data).unpack().data == data, "{bits} bits");
         }
     }

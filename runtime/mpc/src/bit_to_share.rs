@@ -9,6 +9,7 @@ use ptc_net::PeerError;
 use ptc_plan::step::Fixed;
 use ptc_ring::tensor::{BitShare, Share, mask};
 
+use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, hide_bits, xor_assign};
 
@@ -20,17 +21,19 @@ pub async fn bit_to_share(context: &Context, b: &BitShare, to: Fixed, random: Sh
     xor_assign(&mut opened, &Incoming::new(&answer).words(count));
 
     // b = u ^ rho = u + (1 - 2u)·rho.
-    let mut share = random.share.unpack();
+    let share = random.share;
     assert_eq!(share.len(), b.len(), "one random bit for each bit");
     let (low, once) = (mask(to.bits), context.once());
-    for (values, &opened) in share.data.chunks_mut(64).zip(&opened) {
-        for (at, value) in values.iter_mut().enumerate() {
-            let bit = opened >> at & 1;
-            let negative = bit.wrapping_neg();
-            let sum = (*value ^ negative).wrapping_sub(negative).wrapping_add(bit & once);
-            *value = sum.unbounded_shl(to.frac) & low;
+    let data = map_blocks::<0>(b.len(), |first, out, _| {
+        share.read(first, out);
+        for (out, opened) in out.chunks_mut(64).zip(&opened[first / 64..]) {
+            for (at, out) in out.iter_mut().enumerate() {
+                let bit = opened >> at & 1;
+                let negative = bit.wrapping_neg();
+                let sum = (*out ^ negative).wrapping_sub(negative).wrapping_add(bit & once);
+                *out = sum.unbounded_shl(to.frac) & low;
+            }
         }
-    }
-    share.bits = to.bits;
-    Ok(share)
+    });
+    Ok(Share { bits: to.bits, data })
 }

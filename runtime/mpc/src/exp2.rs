@@ -13,12 +13,13 @@
 use ptc_correlation::types::PowerMask;
 use ptc_net::PeerError;
 use ptc_plan::step::{Exp2, Party};
-use ptc_ring::tensor::{Share, add_assign, mask};
+use ptc_ring::tensor::{Share, mask};
 
+use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::mul::mul;
-use crate::table::masked_index;
-use crate::wire::{Incoming, Outgoing, hide, ring_len};
+use crate::table::Index;
+use crate::wire::{Incoming, Outgoing, ring_len};
 
 pub async fn exp2(
     context: &Context,
@@ -28,36 +29,43 @@ pub async fn exp2(
     correlation: PowerMask,
 ) -> Result<Share, PeerError> {
     let (count, bits, wide) = (x.len(), exp.index_bits, exp.ring + exp.factor_frac);
-    let PowerMask { mut table, factors, triple } = correlation;
-    let mut index = masked_index(x, exp.step_bits + frac, &table.rotation.unpack());
-    let factor = Share { bits: wide, data: private_factors(&x.data, frac, exp) };
-    let own = factors.mask.unpack();
-    let hidden = hide(&factor, &own);
-    let out = Outgoing::default().ring(bits, &index).ring(wide, &hidden).into_bytes();
+    let PowerMask { table, factors, triple } = correlation;
+    let index = Index { x, shift: exp.step_bits + frac, rotation: &table.rotation };
+    let private = |first: usize, block: &mut [u64]| private_factors(&x.data[first..], frac, exp, block);
+    let factor = Share { bits: wide, data: map_blocks::<0>(count, |first, block, _| private(first, block)) };
+    let out = Outgoing::default().filled(bits, count, |first, block| index.fill(first, block));
+    let out = out.masked(&factor, &factors.mask).into_bytes();
     let answer = context.lane.exchange(out, ring_len(count, bits) + ring_len(count, wide)).await?;
     let mut answer = Incoming::new(&answer);
-    add_assign(&mut index, &answer.ring(bits, count), bits);
-    let opened = answer.ring(wide, count);
+    let power = index.look_up(answer.ring(bits, count), table.tables.first().expect("a power has one table"));
 
-    let power = table.tables.pop().expect("a power has one table").pick(1 << bits, &index);
     // F0·F1 with F0 - a and F1 - b opened: a·(F1 - b) + [a·b] at the server, (F0 - a)·F1 + [a·b] at the client. Shifted at
     // each party; the server first adds what makes the result the ceiling or the floor.
-    let (own, up) = match context.party {
-        Party::Server => (own, mask(exp.factor_frac)),
-        Party::Client => (factor, 0),
-    };
-    let (low, high) = (mask(wide), exp.factor_frac);
-    let mut product = factors.product.unpack();
-    product.bits = exp.ring;
-    for ((product, own), opened) in product.data.iter_mut().zip(&own.data).zip(&opened) {
-        *product = (product.wrapping_add(own.wrapping_mul(*opened)).wrapping_add(up) & low) >> high;
-    }
-    mul(context, &product, &power, triple).await
+    let (received, low, party) = (answer.ring(wide, count), mask(wide), context.party);
+    let product = map_blocks::<2>(count, |first, out, [own, opened]| {
+        let (own, opened) = (&mut own[..out.len()], &mut opened[..out.len()]);
+        let up = match party {
+            Party::Server => {
+                factors.mask.read(first, own);
+                mask(exp.factor_frac)
+            }
+            Party::Client => {
+                own.copy_from_slice(&factor.data[first..][..own.len()]);
+                0
+            }
+        };
+        received.read(first, opened);
+        factors.product.read(first, out);
+        for (out, (own, opened)) in out.iter_mut().zip(own.iter().zip(&*opened)) {
+            *out = (out.wrapping_add(own.wrapping_mul(*opened)).wrapping_add(up) & low) >> exp.factor_frac;
+        }
+    });
+    mul(context, &Share { bits: exp.ring, data: product }, &power, triple).await
 }
 
 /// `2^r` for the low `step_bits + frac` bits `r` of each element, with `factor_frac` fraction bits. Without a branch or an
 /// index: the elements are secret. Right to half a unit, and `2^(factor_frac + 2^step_bits - 30)` units of the polynomial.
-pub(crate) fn private_factors(x: &[u64], frac: u32, exp: Exp2) -> Vec<u64> {
+fn private_factors(x: &[u64], frac: u32, exp: Exp2, out: &mut [u64]) {
     let octaves = 1 << exp.step_bits;
     assert!(frac <= 32 && exp.factor_frac + octaves <= 29, "factors of {octaves} octaves, {} bits", exp.factor_frac);
     let (low, frac_low, up) = (mask(exp.step_bits + frac), mask(frac), 32 - frac);
@@ -68,7 +76,7 @@ pub(crate) fn private_factors(x: &[u64], frac: u32, exp: Exp2) -> Vec<u64> {
         let down = 32 - u64::from(exp.factor_frac) - (rest >> frac);
         (power + (1 << (down - 1))) >> down
     };
-    x.iter().map(factor).collect()
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = factor(x));
 }
 
 /// `2^(t / 2^32) · 2^32` for `t < 2^32`, within four units: `1 + t·q(t)`, `q` the minimax polynomial of degree 6 (maximal
@@ -91,7 +99,9 @@ mod tests {
             let exp = Exp2 { index_bits: 4, step_bits, factor_frac, table_frac: 16, ring: 32 };
             let end = 1u64 << (step_bits + frac);
             let x: Vec<u64> = (0..end).step_by((end / 5000 + 1) as usize).chain([end - 1]).collect();
-            for (x, found) in x.iter().zip(private_factors(&x, frac, exp)) {
+            let mut found = vec![0; x.len()];
+            private_factors(&x, frac, exp, &mut found);
+            for (x, found) in x.iter().zip(found) {
                 let expected = (*x as f64 / (frac as f64).exp2() + factor_frac as f64).exp2();
                 let polynomial = ((factor_frac + (1 << step_bits)) as f64 - 30.0).exp2();
                 assert!((found as f64 - expected).abs() <= 0.5 + polynomial, "{x} with {exp:?}: {found}, {expected}");

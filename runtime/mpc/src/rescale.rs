@@ -14,8 +14,9 @@ use ptc_correlation::types::Wrap;
 use ptc_net::PeerError;
 use ptc_plan::bill::rescale_growth;
 use ptc_plan::step::{Fixed, Party};
-use ptc_ring::tensor::{Share, add_constant, mask};
+use ptc_ring::tensor::{Share, mask};
 
+use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, hide_bits};
 
@@ -35,8 +36,8 @@ pub async fn rescale(
     assert!(from.bits >= shift + 2, "a shift by {shift} in a ring of {} bits", from.bits);
     // The offset less 2^s - 1 is 2^(k-2) - 2^s, a multiple of 2^s.
     let (offset, shifted_offset) = ((1u64 << (from.bits - 2)) - 1, (1u64 << (from.bits - 2 - shift)) - 1);
-    let lifted = add_constant(x, offset, context.party);
-    let inverted = inverted_top_bits(&lifted);
+    let (lift, once) = (offset.wrapping_mul(context.once()), context.once());
+    let inverted = inverted_top_bits(x, lift);
     let own = hide_bits(&inverted, wrap.mask.words());
     let out = Outgoing::default().words(&own).into_bytes();
     let answer = context.lane.exchange(out, 8 * own.len()).await?;
@@ -44,30 +45,28 @@ pub async fn rescale(
 
     // m0·m1 = u1·m0 + u0·(m1 - u1) + (1 - 2u0)(1 - 2u1)·r0·r1: the server adds the first term, the client the second.
     // Minus one, which the server adds too, it is minus the wrap bit; that counts 2^(k - s).
-    let own_minus = match context.party {
-        Party::Server => vec![0; own.len()],
-        Party::Client => own.clone(),
+    let minus_own = match context.party {
+        Party::Server => 0,
+        Party::Client => u64::MAX,
     };
-    let product = wrap.product.unpack();
     let place = from.bits - shift;
-    let down = (1u64 << place).wrapping_add(shifted_offset).wrapping_mul(context.once());
-    let low = mask(to.bits);
-    let mut result = lifted;
-    result.bits = to.bits;
-    let planes = inverted.iter().zip(&own_minus).zip(own.iter().zip(&other));
-    for ((values, products), ((&inverted, &minus), (&own, &other))) in
-        result.data.chunks_mut(64).zip(product.data.chunks(64)).zip(planes)
-    {
-        let flips = own ^ other;
-        for (at, (value, product)) in values.iter_mut().zip(products).enumerate() {
-            let bit = |word: u64| word >> at & 1;
-            let negative = bit(flips).wrapping_neg();
-            let linear = bit(other & inverted).wrapping_sub(bit(other & minus));
-            let both = linear.wrapping_add((product ^ negative).wrapping_sub(negative));
-            *value = (*value >> shift).wrapping_add(both << place).wrapping_sub(down) & low;
+    let down = (1u64 << place).wrapping_add(shifted_offset).wrapping_mul(once);
+    let (from_low, to_low) = (mask(from.bits), mask(to.bits));
+    let data = map_blocks::<0>(x.len(), |first, out, _| {
+        wrap.product.read(first, out);
+        let planes = inverted[first / 64..].iter().zip(&own[first / 64..]).zip(&other[first / 64..]);
+        for ((out, x), ((inverted, own), other)) in out.chunks_mut(64).zip(x.data[first..].chunks(64)).zip(planes) {
+            let (plus, minus, flips) = (other & inverted, other & own & minus_own, own ^ other);
+            for (at, (out, x)) in out.iter_mut().zip(x).enumerate() {
+                let bit = |word: u64| word >> at & 1;
+                let negative = bit(flips).wrapping_neg();
+                let both = (*out ^ negative).wrapping_sub(negative).wrapping_add(bit(plus)).wrapping_sub(bit(minus));
+                let shifted = (x.wrapping_add(lift) & from_low) >> shift;
+                *out = shifted.wrapping_add(both << place).wrapping_sub(down) & to_low;
+            }
         }
-    }
-    Ok(result)
+    });
+    Ok(Share { bits: to.bits, data })
 }
 
 /// A wrap of the shares' sum lies above the ring that is left. Exact where `2^shift` divides, else floor or ceiling.
@@ -77,9 +76,10 @@ fn shrink(context: &Context, x: &Share, shift: u32, bits: u32) -> Share {
     Share { bits, data: shifted.collect() }
 }
 
-/// The top bit of each element, inverted, as a plane.
-fn inverted_top_bits(x: &Share) -> Vec<u64> {
+/// The top bit of each element plus `lift`, inverted, as a plane.
+fn inverted_top_bits(x: &Share, lift: u64) -> Vec<u64> {
     let top = x.bits - 1;
-    let plane = |chunk: &[u64]| chunk.iter().enumerate().fold(0, |word, (at, value)| word | (!value >> top & 1) << at);
+    let bit = |value: u64| !value.wrapping_add(lift) >> top & 1;
+    let plane = |chunk: &[u64]| chunk.iter().enumerate().fold(0, |word, (at, value)| word | bit(*value) << at);
     x.data.chunks(64).map(plane).collect()
 }

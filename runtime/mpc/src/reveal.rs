@@ -16,7 +16,7 @@ pub async fn reveal(context: &Context, x: &Share, to: Party) -> Result<Option<Ve
         return Ok(None);
     }
     let answer = context.lane.exchange(vec![], ring_len(x.len(), x.bits)).await?;
-    let mut value = Incoming::new(&answer).ring(x.bits, x.len());
+    let mut value = Incoming::new(&answer).ring(x.bits, x.len()).unpack();
     add_assign(&mut value, &x.data, x.bits);
     Ok(Some(value))
 }

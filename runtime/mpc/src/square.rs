@@ -5,24 +5,29 @@
 
 use ptc_correlation::types::SquarePair;
 use ptc_net::PeerError;
-use ptc_ring::tensor::{Share, add_assign, mask};
+use ptc_ring::tensor::{Share, mask};
 
+use crate::blocks::map_blocks;
 use crate::context::Context;
-use crate::wire::{Incoming, Outgoing, hide, ring_len};
+use crate::wire::{Incoming, Outgoing, ring_len};
 
 pub async fn square(context: &Context, x: &Share, pair: SquarePair) -> Result<Share, PeerError> {
-    let (a, mut square) = (pair.a.unpack(), pair.square.unpack());
-    let bits = square.bits;
-    let mut d = hide(x, &a);
-    let out = Outgoing::default().ring(bits, &d).into_bytes();
-    let answer = context.lane.exchange(out, ring_len(d.len(), bits)).await?;
-    add_assign(&mut d, &Incoming::new(&answer).ring(bits, x.len()), bits);
+    let SquarePair { a, square } = pair;
+    let (bits, count) = (square.bits(), x.len());
+    let out = Outgoing::default().masked(x, &a).into_bytes();
+    let answer = context.lane.exchange(out, ring_len(count, bits)).await?;
+    let received = Incoming::new(&answer).ring(bits, count);
 
     // x² = (d + a)² = d·(d + 2a) + a², of which d² is public.
     let (low, once) = (mask(bits), context.once());
-    for ((aa, &d), &a) in square.data.iter_mut().zip(&d).zip(&a.data) {
-        let factor = d.wrapping_mul(once).wrapping_add(a << 1);
-        *aa = aa.wrapping_add(d.wrapping_mul(factor)) & low;
-    }
-    Ok(square)
+    let data = map_blocks::<2>(count, |first, out, [d, a_share]| {
+        let length = out.len();
+        received.opened(x, &a, first, &mut d[..length], &mut a_share[..length]);
+        square.read(first, out);
+        for (out, (d, a)) in out.iter_mut().zip(d.iter().zip(&*a_share)) {
+            let factor = d.wrapping_mul(once).wrapping_add(a << 1);
+            *out = out.wrapping_add(d.wrapping_mul(factor)) & low;
+        }
+    });
+    Ok(Share { bits, data })
 }

@@ -11,28 +11,27 @@
 //! `e = x0 - a`, the client `f = w - b`; as `x·w = (e + x1)·w + a·f + a·b`, each party has one product. Price: 1 round,
 //! `bits` bits an element of `x` one way, of `w` the other.
 
+use ptc_correlation::Packed;
 use ptc_correlation::types::{CrossProduct, StaticProduct};
-use ptc_kernels::Packed;
+use ptc_kernels::Packed as Factor;
 use ptc_net::PeerError;
 use ptc_plan::kernel::Word;
 use ptc_plan::step::Party;
-use ptc_ring::tensor::{Share, add_assign, mask};
+use ptc_ring::tensor::{Share, mask};
 
+use crate::blocks::map_blocks;
 use crate::context::Context;
-use crate::wire::{Incoming, Outgoing, hide, ring_len};
+use crate::wire::{Incoming, Outgoing, Received, ring_len};
 
 /// `x[.., inner] · w[inner, columns]` for the server's `w`, which it has packed for the word of the product's ring.
 pub async fn server_matrix(
     context: &Context,
     x: &Share,
-    w: Option<&Packed>,
+    w: Option<&Factor>,
     correlation: StaticProduct,
 ) -> Result<Share, PeerError> {
-    server_factor(context, x, correlation, |opened, bits, product| {
-        let w = w.expect("the server holds its weights");
-        *product = matrix(context, opened, bits, w, std::mem::replace(product, Share::zeros(bits, 0)));
-    })
-    .await
+    let multiply = |opened: &[u64]| matrix(context, opened, w.expect("the server holds its weights"));
+    server_factor(context, x, correlation, multiply).await
 }
 
 /// `x[i] · w[i % w.len()]` for the server's `w`.
@@ -42,10 +41,8 @@ pub async fn server_elementwise(
     w: Option<&[u64]>,
     correlation: StaticProduct,
 ) -> Result<Share, PeerError> {
-    server_factor(context, x, correlation, |opened, _, product| {
-        add_elementwise(product, opened, w.expect("the server holds its weights"));
-    })
-    .await
+    let multiply = |opened: &[u64]| elementwise(opened, w.expect("the server holds its weights"));
+    server_factor(context, x, correlation, multiply).await
 }
 
 /// `x[.., inner] · w[inner, columns]` for the client's `w`.
@@ -57,12 +54,9 @@ pub async fn client_matrix(
     columns: usize,
     correlation: CrossProduct,
 ) -> Result<Share, PeerError> {
-    client_factor(context, x, w, inner * columns, correlation, |left, right, product| {
-        let bits = product.bits;
-        let packed = context.backend.pack(Word::for_ring(bits), inner, columns, right);
-        *product = matrix(context, left, bits, &packed, std::mem::replace(product, Share::zeros(bits, 0)));
-    })
-    .await
+    let word = Word::for_ring(correlation.product.bits());
+    let multiply = |x: &[u64], w: &[u64]| matrix(context, x, &context.backend.pack(word, inner, columns, w));
+    client_factor(context, x, w, inner * columns, correlation, multiply).await
 }
 
 /// `x[i] · w[i % period]` for the client's `w`.
@@ -73,81 +67,87 @@ pub async fn client_elementwise(
     period: usize,
     correlation: CrossProduct,
 ) -> Result<Share, PeerError> {
-    client_factor(context, x, w, period, correlation, |left, right, product| add_elementwise(product, left, right))
-        .await
+    client_factor(context, x, w, period, correlation, elementwise).await
 }
 
-/// `multiply` adds the server's product to its share.
 async fn server_factor(
     context: &Context,
     x: &Share,
     correlation: StaticProduct,
-    multiply: impl FnOnce(&[u64], u32, &mut Share),
+    multiply: impl FnOnce(&[u64]) -> Vec<u64>,
 ) -> Result<Share, PeerError> {
     match correlation {
         StaticProduct::Client { mask, product } => {
-            let hidden = hide(x, &mask.unpack());
-            let out = Outgoing::default().ring(product.bits(), &hidden).into_bytes();
-            context.lane.exchange(out, 0).await?;
+            context.lane.exchange(Outgoing::default().masked(x, &mask).into_bytes(), 0).await?;
             Ok(product.unpack())
         }
         StaticProduct::Server { product } => {
             let bits = product.bits();
             let answer = context.lane.exchange(vec![], ring_len(x.len(), bits)).await?;
-            let mut opened = Incoming::new(&answer).ring(bits, x.len());
-            add_assign(&mut opened, &x.data, bits);
-            let mut product = product.unpack();
-            multiply(&opened, bits, &mut product);
-            Ok(product)
+            let opened = opened(x, Incoming::new(&answer).ring(bits, x.len()), bits);
+            Ok(plus(multiply(&opened), &product))
         }
     }
 }
 
-/// `multiply` adds the product of this party's two factors to its share.
 async fn client_factor(
     context: &Context,
     x: &Share,
     w: Option<&[u64]>,
     factors: usize,
     correlation: CrossProduct,
-    multiply: impl FnOnce(&[u64], &[u64], &mut Share),
+    multiply: impl FnOnce(&[u64], &[u64]) -> Vec<u64>,
 ) -> Result<Share, PeerError> {
-    let (own, mut product) = (correlation.mask.unpack(), correlation.product.unpack());
-    let bits = product.bits;
+    let CrossProduct { mask: own, product } = correlation;
+    let bits = product.bits();
     match context.party {
         Party::Server => {
-            let out = Outgoing::default().ring(bits, &hide(x, &own)).into_bytes();
+            let out = Outgoing::default().masked(x, &own).into_bytes();
             let answer = context.lane.exchange(out, ring_len(factors, bits)).await?;
-            multiply(&own.data, &Incoming::new(&answer).ring(bits, factors), &mut product);
+            let opened = Incoming::new(&answer).ring(bits, factors).unpack();
+            Ok(plus(multiply(&own.unpack().data, &opened), &product))
         }
         Party::Client => {
             let w = Share::new(bits, w.expect("the client holds its factor").to_vec());
-            let out = Outgoing::default().ring(bits, &hide(&w, &own)).into_bytes();
+            let out = Outgoing::default().masked(&w, &own).into_bytes();
             let answer = context.lane.exchange(out, ring_len(x.len(), bits)).await?;
-            let mut opened = Incoming::new(&answer).ring(bits, x.len());
-            add_assign(&mut opened, &x.data, bits);
-            multiply(&opened, &w.data, &mut product);
+            let opened = opened(x, Incoming::new(&answer).ring(bits, x.len()), bits);
+            Ok(plus(multiply(&opened, &w.data), &product))
         }
     }
-    Ok(product)
 }
 
-/// `left · w + plus`.
-fn matrix(context: &Context, left: &[u64], bits: u32, w: &Packed, plus: Share) -> Share {
+/// `x1 - r` or `x0 - a` of the other party, and this party's share.
+fn opened(x: &Share, received: Received, bits: u32) -> Vec<u64> {
+    let low = mask(bits);
+    map_blocks::<0>(x.len(), |first, out, _| {
+        received.read(first, out);
+        out.iter_mut().zip(&x.data[first..]).for_each(|(out, x)| *out = out.wrapping_add(*x) & low);
+    })
+}
+
+/// A product, not reduced, and this party's share of the masks'.
+fn plus(product: Vec<u64>, share: &Packed) -> Share {
+    assert_eq!(product.len(), share.len(), "elements of a product");
+    let low = mask(share.bits());
+    let data = map_blocks::<0>(product.len(), |first, out, _| {
+        share.read(first, out);
+        out.iter_mut().zip(&product[first..]).for_each(|(out, x)| *out = out.wrapping_add(*x) & low);
+    });
+    Share { bits: share.bits(), data }
+}
+
+fn matrix(context: &Context, left: &[u64], w: &Factor) -> Vec<u64> {
     let rows = left.len() / w.k.max(1);
-    let mut product = Share::zeros(bits, rows * w.n);
-    context.backend.product(left, rows, w, &mut product.data);
-    add_assign(&mut product.data, &plus.data, bits);
+    let mut product = vec![0; rows * w.n];
+    context.backend.product(left, rows, w, &mut product);
     product
 }
 
-fn add_elementwise(product: &mut Share, x: &[u64], w: &[u64]) {
-    assert_eq!(product.len(), x.len(), "elements of a product");
-    let low = mask(product.bits);
-    let period = w.len().max(1);
-    for (product, x) in product.data.chunks_mut(period).zip(x.chunks(period)) {
-        for ((product, x), w) in product.iter_mut().zip(x).zip(w) {
-            *product = product.wrapping_add(x.wrapping_mul(*w)) & low;
-        }
+fn elementwise(x: &[u64], w: &[u64]) -> Vec<u64> {
+    let mut product = x.to_vec();
+    for row in product.chunks_mut(w.len().max(1)) {
+        row.iter_mut().zip(w).for_each(|(x, w)| *x = x.wrapping_mul(*w));
     }
+    product
 }

@@ -1,7 +1,10 @@
 //! Messages of a round: what is put in one order at one party is taken in the same order at the other.
 
-use ptc_ring::pack::{pack, packed_len, unpack};
-use ptc_ring::tensor::{Share, mask};
+use ptc_correlation::Packed;
+use ptc_ring::pack::{pack, packed_len, unpack_from};
+use ptc_ring::tensor::Share;
+
+use crate::blocks::{map_blocks, pack_blocks};
 
 /// A message being written.
 #[derive(Default)]
@@ -13,6 +16,24 @@ impl Outgoing {
     /// Ring elements, `bits` each.
     pub fn ring(mut self, bits: u32, data: &[u64]) -> Outgoing {
         pack(data, bits, &mut self.bytes);
+        self
+    }
+
+    /// `x - a` in the ring of `a`: what may be opened once.
+    pub fn masked(mut self, x: &Share, a: &Packed) -> Outgoing {
+        assert_eq!(x.len(), a.len(), "one mask for each element");
+        assert!(x.bits >= a.bits(), "{} bits cannot be read in a ring of {}", x.bits, a.bits());
+        pack_blocks(a.bits(), x.len(), &mut self.bytes, |first, block| {
+            a.read(first, block);
+            // Packing drops the high bits.
+            block.iter_mut().zip(&x.data[first..]).for_each(|(a, x)| *a = x.wrapping_sub(*a));
+        });
+        self
+    }
+
+    /// Elements that `fill(first, block)` yields from `first` on.
+    pub fn filled(mut self, bits: u32, count: usize, fill: impl Fn(usize, &mut [u64]) + Sync) -> Outgoing {
+        pack_blocks(bits, count, &mut self.bytes, fill);
         self
     }
 
@@ -43,9 +64,8 @@ impl<'a> Incoming<'a> {
         Incoming { rest: bytes }
     }
 
-    pub fn ring(&mut self, bits: u32, count: usize) -> Vec<u64> {
-        let bytes = self.take(ring_len(count, bits));
-        unpack(bytes, bits, count).expect("exactly these bytes were taken")
+    pub fn ring(&mut self, bits: u32, count: usize) -> Received<'a> {
+        Received { bytes: self.take(ring_len(count, bits)), bits, count }
     }
 
     pub fn words(&mut self, count: usize) -> Vec<u64> {
@@ -59,15 +79,35 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// `x - mask` in the mask's ring: what may be opened once.
-pub fn hide(x: &Share, hidden_by: &Share) -> Vec<u64> {
-    assert_eq!(x.len(), hidden_by.len(), "one mask for each element");
-    assert!(x.bits >= hidden_by.bits, "{} bits cannot be read in a ring of {}", x.bits, hidden_by.bits);
-    let low = mask(hidden_by.bits);
-    x.data.iter().zip(&hidden_by.data).map(|(x, a)| x.wrapping_sub(*a) & low).collect()
+/// Ring elements in a message.
+#[derive(Clone, Copy)]
+pub struct Received<'a> {
+    bytes: &'a [u8],
+    bits: u32,
+    count: usize,
 }
 
-/// The same for bits.
+impl Received<'_> {
+    /// The elements from `first` on, which is a multiple of 8.
+    pub fn read(&self, first: usize, out: &mut [u64]) {
+        unpack_from(self.bytes, self.bits, first, out);
+    }
+
+    pub fn unpack(&self) -> Vec<u64> {
+        map_blocks::<0>(self.count, |first, block, _| self.read(first, block))
+    }
+
+    /// `x` opened behind the mask `a`: what came, and `x - a` of this party. Not reduced. `a` is read on the way.
+    pub fn opened(&self, x: &Share, a: &Packed, first: usize, opened: &mut [u64], mask: &mut [u64]) {
+        self.read(first, opened);
+        a.read(first, mask);
+        for ((opened, a), x) in opened.iter_mut().zip(mask).zip(&x.data[first..]) {
+            *opened = opened.wrapping_add(*x).wrapping_sub(*a);
+        }
+    }
+}
+
+/// `x ^ mask`: what may be opened once.
 pub fn hide_bits(x: &[u64], hidden_by: &[u64]) -> Vec<u64> {
     assert_eq!(x.len(), hidden_by.len(), "one mask for each word");
     x.iter().zip(hidden_by).map(|(x, a)| x ^ a).collect()

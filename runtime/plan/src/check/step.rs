@@ -355,8 +355,8 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
     if exp.factor_frac + (1 << exp.step_bits) > 29 || from.frac > 32 {
         return Err(format!("{exp:?} asks for more than 29 bits of a factor of {}", describe(x)));
     }
-    // Where the table's entries end is decided by their fraction; one is the largest.
-    if exp.result_frac() + 2 > exp.ring {
+    // `2^x` is at most 2, and signed.
+    if exp.result_frac() + 3 > exp.ring {
         return Err(format!("a ring of {} bits cannot hold {} fraction bits", exp.ring, exp.result_frac()));
     }
     if exp.input_bits(from.frac) > from.bits {
