@@ -145,3 +145,95 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, RunError> {
         Err(_) => Err(PeerError::Malformed("something that is no greeting of `ptc`".into()).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ptc_net::memory;
+    use ptc_plan::file::Trust;
+
+    fn plan(dims: &[(&str, u64)]) -> Plan {
+        Plan {
+            model: "Model".into(),
+            entry: "run".into(),
+            dims: dims.iter().map(|(name, size)| (name.to_string(), *size)).collect(),
+            trust: Trust::Dealer,
+            values: vec![],
+            parameters: vec![],
+            inputs: vec![],
+            constants: vec![],
+            kernels: vec![],
+            steps: vec![],
+            outputs: vec![],
+            origins: vec![],
+            notes: vec![],
+        }
+    }
+
+    fn both(server: (Plan, Party, u32), client: (Plan, Party, u32)) -> [Result<Meeting, RunError>; 2] {
+        let (mut a, mut b) = memory::pair();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(move || meet(&client.0, client.1, client.2, &mut b));
+            let own = meet(&server.0, server.1, server.2, &mut a);
+            [own, other.join().unwrap()]
+        })
+    }
+
+    #[test]
+    fn both_parties_agree_on_a_session() {
+        let plan = plan(&[("S", 8)]);
+        let [own, other] = both((plan.clone(), Party::Server, 0), (plan, Party::Client, 3));
+        let (own, other) = (own.unwrap(), other.unwrap());
+        assert_eq!((own.session, own.queries), (other.session, 3));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_to_both() {
+        let check = |server, client, parts: [&str; 2]| {
+            for (outcome, part) in both(server, client).into_iter().zip(parts) {
+                let error = outcome.err().unwrap().to_string();
+                assert!(error.contains(part), "`{error}` lacks `{part}`");
+            }
+        };
+        let (short, long) = (plan(&[("S", 8)]), plan(&[("S", 16)]));
+        let differ = ["dim S is 8 here and 16 at the peer", "dim S is 16 here and 8 at the peer"];
+        check((short.clone(), Party::Server, 0), (long, Party::Client, 1), differ);
+        check((short.clone(), Party::Client, 1), (short.clone(), Party::Client, 1), ["both sides are party 1"; 2]);
+        check((short.clone(), Party::Server, 0), (short, Party::Client, 0), ["0 queries"; 2]);
+    }
+
+    #[test]
+    fn any_bytes_are_a_greeting_or_an_error() {
+        let plan = plan(&[("S", 8)]);
+        let summary = plan.summary().unwrap();
+        let hello = Hello { magic: MAGIC, version: VERSION, role: Party::Client, nonce: [3; 32], queries: 1, summary };
+        let bytes = encode(&hello).unwrap();
+        for at in 0..bytes.len() {
+            for changed in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut message = bytes.clone();
+                message[at] = changed;
+                greet_with(&plan, message);
+            }
+            greet_with(&plan, bytes[..at].to_vec());
+        }
+    }
+
+    fn greet_with(plan: &Plan, message: Vec<u8>) {
+        let (mut own, mut peer) = memory::pair();
+        peer.send(message).unwrap();
+        // Either is fine; neither panics.
+        let _ = meet(plan, Party::Server, 0, &mut own);
+    }
+
+    #[test]
+    fn a_dealer_s_refusal_is_heard() {
+        let (here, dealer_s) = (plan(&[("S", 8)]), plan(&[("S", 9)]));
+        let (mut party, mut dealer) = memory::pair();
+        let meeting = Meeting { session: [1; 32], queries: 1 };
+        let other = std::thread::spawn(move || receive_guest(&dealer_s, &mut dealer).err().unwrap().to_string());
+        let error = introduce(&here, Party::Client, &meeting, &mut party).err().unwrap().to_string();
+        let expected = "the dealer refused: the plans differ, seen from the dealer: dim S is 9 here and 8 at the peer";
+        assert_eq!(error, expected);
+        assert!(other.join().unwrap().starts_with("the plans differ: dim S is 9 here and 8 at the peer"));
+    }
+}
