@@ -1,20 +1,18 @@
-//! What a protocol costs at a party, in processor nanoseconds an element: `cargo run --release --example costs [count]`.
-//!
-//! Correlations are dealt beforehand; both parties run in one process over a memory channel.
+//! What a protocol costs, in processor nanoseconds an element: `RAYON_NUM_THREADS=1 cargo run --release --example costs
+//! [count]`. Both parties and the dealer run in one process over memory channels.
 
 #[path = "../tests/two_parties/mod.rs"]
 mod two_parties;
 
 use ptc_plan::Plan;
+use ptc_plan::bill::bill;
 use ptc_plan::step::{Exp2, Fixed, StepOp};
-use two_parties::{bit, cost, plan, ring, shared, uniform};
+use two_parties::{Cost, bit, cost, plan, ring, shared, uniform};
 
 fn main() {
     let count = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(200_000);
-    println!(
-        "{:<22}{:>10}{:>10}{:>12}   ns an element, {count} elements, best of 7",
-        "", "server", "client", "elapsed"
-    );
+    println!("nanoseconds an element, {count} elements, best of 7");
+    println!("{:<24}{:>10}{:>20}{:>20}{:>12}", "", "deal", "receive", "online", "bytes");
     for (name, plan) in cases(count) {
         let input = |i: usize| {
             let value = &plan.values[plan.steps[0].inputs[i].0 as usize];
@@ -25,9 +23,18 @@ fn main() {
         };
         let inputs: Vec<_> = (0..plan.steps[0].inputs.len()).map(input).collect();
         let runs: Vec<_> = (0..7).map(|_| cost(&plan, &inputs)).collect();
-        let best =
-            |column: usize| runs.iter().map(|run| run[column]).fold(f64::INFINITY, f64::min) * 1e9 / count as f64;
-        println!("{name:<22}{:>10.2}{:>10.2}{:>12.2}", best(0), best(1), best(2));
+        let best = |of: fn(&Cost) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min) * 1e9 / count as f64;
+        let receive = [best(|c| c.receive[0]), best(|c| c.receive[1])];
+        let (deal, online) = (best(|c| c.deal), [best(|c| c.online[0]), best(|c| c.online[1])]);
+        let dealt: u64 = bill(&plan.values, &plan.steps[0]).iter().map(|c| c.correction_bytes()).sum();
+        println!(
+            "{name:<24}{deal:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>12.2}",
+            receive[0],
+            receive[1],
+            online[0],
+            online[1],
+            dealt as f64 / count as f64
+        );
     }
 }
 

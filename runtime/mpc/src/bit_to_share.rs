@@ -7,9 +7,9 @@
 use ptc_correlation::types::SharedBit;
 use ptc_net::PeerError;
 use ptc_plan::step::Fixed;
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{BitShare, Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, hide_bits, xor_assign};
 

@@ -13,9 +13,9 @@
 use ptc_correlation::types::PowerMask;
 use ptc_net::PeerError;
 use ptc_plan::step::{Exp2, Party};
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::mul::mul;
 use crate::table::Index;

@@ -6,9 +6,9 @@
 
 use ptc_correlation::types::GateMask;
 use ptc_net::PeerError;
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{BitShare, Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, hide_bits, ring_len, xor_assign};
 

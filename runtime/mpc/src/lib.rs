@@ -9,7 +9,6 @@
 
 pub mod bit_to_share;
 pub mod bits;
-mod blocks;
 pub mod compare;
 pub mod context;
 pub mod exp2;

@@ -14,9 +14,9 @@ use ptc_correlation::types::Wrap;
 use ptc_net::PeerError;
 use ptc_plan::bill::rescale_growth;
 use ptc_plan::step::{Fixed, Party};
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, hide_bits};
 

@@ -5,9 +5,9 @@
 
 use ptc_correlation::types::SquarePair;
 use ptc_net::PeerError;
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, ring_len};
 

@@ -17,9 +17,9 @@ use ptc_kernels::Packed as Factor;
 use ptc_net::PeerError;
 use ptc_plan::kernel::Word;
 use ptc_plan::step::Party;
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, Received, ring_len};
 

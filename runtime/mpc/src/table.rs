@@ -8,9 +8,9 @@
 use ptc_correlation::Packed;
 use ptc_correlation::types::RotatedTables;
 use ptc_net::PeerError;
+use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{Share, mask};
 
-use crate::blocks::map_blocks;
 use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, Received, ring_len};
 

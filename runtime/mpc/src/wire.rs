@@ -1,10 +1,9 @@
 //! Messages of a round: what is put in one order at one party is taken in the same order at the other.
 
 use ptc_correlation::Packed;
+use ptc_ring::blocks::{map_blocks, pack_blocks};
 use ptc_ring::pack::{pack, packed_len, unpack_from};
 use ptc_ring::tensor::Share;
-
-use crate::blocks::{map_blocks, pack_blocks};
 
 /// A message being written.
 #[derive(Default)]
@@ -23,7 +22,7 @@ impl Outgoing {
     pub fn masked(mut self, x: &Share, a: &Packed) -> Outgoing {
         assert_eq!(x.len(), a.len(), "one mask for each element");
         assert!(x.bits >= a.bits(), "{} bits cannot be read in a ring of {}", x.bits, a.bits());
-        pack_blocks(a.bits(), x.len(), &mut self.bytes, |first, block| {
+        pack_blocks::<0>(a.bits(), x.len(), &mut self.bytes, |first, block, _| {
             a.read(first, block);
             // Packing drops the high bits.
             block.iter_mut().zip(&x.data[first..]).for_each(|(a, x)| *a = x.wrapping_sub(*a));
@@ -33,7 +32,7 @@ impl Outgoing {
 
     /// Elements that `fill(first, block)` yields from `first` on.
     pub fn filled(mut self, bits: u32, count: usize, fill: impl Fn(usize, &mut [u64]) + Sync) -> Outgoing {
-        pack_blocks(bits, count, &mut self.bytes, fill);
+        pack_blocks::<0>(bits, count, &mut self.bytes, |first, block, _| fill(first, block));
         self
     }
 

@@ -3,6 +3,7 @@
 //! Ring data are `u64` words that hold values modulo `2^bits`, reduced: the high bits are zero. Bits are packed 64 to a
 //! word, element 0 lowest, unused high bits of the last word zero. This room knows no protocol and no channel.
 
+pub mod blocks;
 pub mod fixed;
 mod groups;
 pub mod pack;

@@ -158,28 +158,38 @@ fn hold_all(plan: &Plan, party: Party, inputs: &[Vec<u64>]) -> Vec<Held> {
     plan.steps[0].inputs.iter().zip(inputs).map(|(id, words)| hold(plan, *id, party, words)).collect()
 }
 
-/// Seconds of the online phase: the processor's at server and client, and those that passed.
-pub fn cost(plan: &Plan, inputs: &[Vec<u64>]) -> [f64; 3] {
+/// Seconds of a step's phases: those that pass, but online the processor's.
+pub struct Cost {
+    pub deal: f64,
+    /// Of server and client.
+    pub receive: [f64; 2],
+    pub online: [f64; 2],
+}
+
+/// For rayon with one thread.
+pub fn cost(plan: &Plan, inputs: &[Vec<u64>]) -> Cost {
     let (to_server, mut server_dealer) = memory::pair();
     let (to_client, mut client_dealer) = memory::pair();
     let (mut server_peer, mut client_peer) = memory::pair();
-    let both_ready = std::sync::Barrier::new(2);
+    let start = Instant::now();
+    deal(plan, to_server, to_client);
+    let deal = start.elapsed().as_secs_f64();
     let party = |party: Party, dealer: &mut memory::Memory, peer: &mut memory::Memory| {
+        let start = Instant::now();
         let mut supply = prepare(plan, party, inputs, dealer, peer);
+        let receive = start.elapsed().as_secs_f64();
         let (own, owned) = (hold_all(plan, party, inputs), plan.clone());
         let body = |lane: Lane| async move { step(&owned, party, lane, own, &mut supply).await };
-        both_ready.wait();
-        let (start, processor) = (Instant::now(), processor_seconds());
+        let start = processor_seconds();
         run(peer, body).expect("both parties end");
-        (start.elapsed().as_secs_f64(), processor_seconds() - processor)
+        [receive, processor_seconds() - start]
     };
-    std::thread::scope(|scope| {
-        scope.spawn(|| deal(plan, to_server, to_client));
+    let [server, client] = std::thread::scope(|scope| {
         let server = scope.spawn(|| party(Party::Server, &mut server_dealer, &mut server_peer));
         let client = scope.spawn(|| party(Party::Client, &mut client_dealer, &mut client_peer));
-        let [(elapsed, server), (_, client)] = [server, client].map(|thread| thread.join().expect("a party ends"));
-        [server, client, elapsed]
-    })
+        [server, client].map(|thread| thread.join().expect("a party ends"))
+    });
+    Cost { deal, receive: [server[0], client[0]], online: [server[1], client[1]] }
 }
 
 /// What this thread has computed, waiting left out.
