@@ -280,7 +280,7 @@ impl<'p> Checker<'p> {
         let call = |path: String, name: String| StepKind::Call(Call { body, arguments, path, name });
         let slot = match place {
             Place::Below { path, name, result } => frame.push_settled(call(path, name), ty.clone(), result, span),
-            Place::Same => frame.push(call(String::new(), String::new()), ty.clone(), function, span),
+            Place::Same => frame.push_beside(call(String::new(), String::new()), ty.clone(), function, span),
             Place::Free => {
                 let slot = frame.push(call(String::new(), String::new()), ty.clone(), function, span);
                 let step = &mut frame.steps[slot.0];

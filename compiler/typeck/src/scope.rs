@@ -88,6 +88,12 @@ impl Frame {
         Slot(self.steps.len() - 1)
     }
 
+    /// As [`Frame::push`], not below the `let`.
+    pub fn push_beside(&mut self, kind: StepKind, ty: TensorType, name: &str, span: Span) -> Slot {
+        self.steps.push(Step { kind, ty, name: name.to_string(), span, fixed: None });
+        Slot(self.steps.len() - 1)
+    }
+
     /// Appends a step with a name that stays.
     pub fn push_settled(&mut self, kind: StepKind, ty: TensorType, name: String, span: Span) -> Slot {
         self.steps.push(Step { kind, ty, name, span, fixed: None });
