@@ -4,6 +4,7 @@
 //! that it holds; what depends on both parties' parts the client receives as corrections, in the order of the plan's bill.
 //! This room knows no online protocol.
 
+mod correct;
 pub mod deal;
 pub mod dealer;
 pub mod factors;
