@@ -50,6 +50,10 @@ impl Programs {
         tensors
     }
 
+    pub fn warm(&self, compiler: &Compiler, kernel: &Elementwise) {
+        self.program(compiler, kernel);
+    }
+
     /// Whether no kernel was left to the interpreter.
     #[cfg(test)]
     pub fn all_native(&self) -> bool {

@@ -69,6 +69,10 @@ impl Backend for Llvm {
         self.products.product(a, m, b, out);
     }
 
+    fn warm(&self, kernel: &Elementwise) {
+        self.programs.warm(&self.compiler, kernel);
+    }
+
     fn elementwise(&self, kernel: &Elementwise, inputs: &[&[u64]], len: usize, is_server: bool) -> Vec<Vec<u64>> {
         self.programs.run(&self.compiler, kernel, inputs, len, is_server)
     }

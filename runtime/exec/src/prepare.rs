@@ -8,7 +8,7 @@ use ptc_plan::Plan;
 use ptc_plan::check::check;
 use ptc_plan::encoding::PlanError;
 use ptc_plan::float::FloatTensor;
-use ptc_plan::kernel::Word;
+use ptc_plan::kernel::{Kernel, Word};
 use ptc_plan::step::{Form, Owner, Party, Step, StepOp};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +49,11 @@ pub fn prepare(
         let shape = plan.values[constant.value.0 as usize].shape.clone();
         let tensor = FloatTensor::new(shape, constant.data.clone());
         values[constant.value.0 as usize] = Some(Held::Clear(Rc::new(tensor)));
+    }
+    for kernel in &plan.kernels {
+        if let Kernel::Elementwise(kernel) = kernel {
+            backend.warm(kernel);
+        }
     }
     let fixed = static_steps(&plan, &values);
     let users = last_users(&plan, party, &fixed);

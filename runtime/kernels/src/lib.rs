@@ -28,6 +28,9 @@ pub trait Backend: Send + Sync {
     /// inputs count and the high halves of the output are zero.
     fn product(&self, a: &[u64], m: usize, b: &Packed, out: &mut [u64]);
 
+    /// Makes `kernel` ready before the clock of a query runs. Nothing to do for a backend that interprets.
+    fn warm(&self, _kernel: &Elementwise) {}
+
     /// One tensor of `len` words for each output of `kernel`, which has passed its own check. Panics when an input's
     /// length does not fit its access; [`check::inputs`] tells beforehand.
     fn elementwise(&self, kernel: &Elementwise, inputs: &[&[u64]], len: usize, is_server: bool) -> Vec<Vec<u64>>;
