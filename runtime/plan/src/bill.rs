@@ -275,3 +275,49 @@ fn last_two(shape: &[usize]) -> (usize, usize) {
         [] => (1, 1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(correlation: Correlation, bits_each: u64) {
+        assert_eq!(correlation.correction_bytes() * 8, bits_each * 6400, "{correlation:?}");
+    }
+
+    /// For 6400 elements, so that no part is filled up.
+    #[test]
+    fn corrections_have_these_bits_an_element() {
+        let count = 6400;
+        check(Correlation::Square { count, bits: 37 }, 37);
+        check(Correlation::Mul { count, each: 64, bits: 37 }, 37);
+        check(Correlation::Wrap { count, bits: 8 }, 8);
+        check(Correlation::And { count }, 1);
+        check(Correlation::Gate { count, bits: 30 }, 60);
+        // Eight digits of two bits, one of one; pairs 4, 2, 1, 1.
+        check(Correlation::Compare { count, bits: 18 }, 8 * 6 + 1 + 7 + 3 + 1 + 1);
+        check(Correlation::Compare { count, bits: 1 }, 0);
+        check(Correlation::Table { count, index_bits: 5, rings: vec![30, 20], values: vec![] }, 32 * 50);
+        let exp = Exp2::for_range(5);
+        check(
+            Correlation::Exp2 { count, exp },
+            u64::from((exp.ring << exp.index_bits) + 2 * exp.ring + exp.factor_frac),
+        );
+    }
+
+    #[test]
+    fn a_ring_that_shrinks_by_the_shift_has_no_wrap() {
+        let growth =
+            |from, frac, to, to_frac| rescale_growth(Fixed { bits: from, frac }, Fixed { bits: to, frac: to_frac });
+        assert_eq!(growth(38, 24, 34, 12), 8);
+        assert_eq!(growth(38, 24, 27, 12), 1);
+        assert_eq!(growth(38, 24, 26, 12), 0);
+        assert_eq!(growth(18, 12, 38, 12), 20);
+    }
+
+    #[test]
+    fn the_table_of_powers_ends_at_one() {
+        let exp = Exp2 { index_bits: 3, step_bits: 1, factor_frac: 13, table_frac: 5, ring: 21 };
+        // Exponents 0, -14, -12, -10, -8, -6, -4, -2 in units of 2^-5; half a unit is rounded up.
+        assert_eq!(power_table(exp), [32, 0, 0, 0, 0, 1, 2, 8]);
+    }
+}
