@@ -215,8 +215,10 @@ impl<'p> Checker<'p> {
             // A wrong number is reported with the parameters' names.
             [only] => Some(*only),
             _ => candidates.iter().copied().find(|id| count(id) == given).or_else(|| {
-                let counts: Vec<String> = candidates.iter().map(|id| count(id).to_string()).collect();
-                let name = candidates.first().map_or("", |id| &self.program.function(*id).name.text);
+                let mut counts: Vec<usize> = candidates.iter().map(count).collect();
+                counts.sort_unstable();
+                let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+                let name = candidates.first().map_or(String::new(), |id| self.title(*id));
                 let message = format!("`{name}` takes {} arguments, {given} given", counts.join(" or "));
                 self.report.add(Diagnostic::new(codes::E0206, span, message));
                 None
@@ -235,7 +237,7 @@ impl<'p> Checker<'p> {
     ) -> Value {
         let function = self.program.function(id);
         let names: Vec<&str> = function.parameters.iter().map(|parameter| parameter.name.text.as_str()).collect();
-        let bound = match arguments::bind(&function.name.text, &names, names.len(), arguments, span) {
+        let bound = match arguments::bind(&self.title(id), &names, names.len(), arguments, span) {
             Ok(bound) => bound,
             Err(diagnostic) => {
                 self.report.add(*diagnostic);
@@ -370,7 +372,9 @@ impl<'p> Checker<'p> {
         }
         self.memo.insert(key.clone(), Outcome::Running);
         self.reached.insert(id);
-        if !matches!(id.member, Member::Entry(_)) {
+        // An entry, or a function that nothing uses, is its own use.
+        let used = span != function.name.span;
+        if used {
             self.report.enter(span, format!("in this use of `{}`", self.title(id)));
         }
         for (parameter, given) in function.parameters.iter().zip(given) {
@@ -387,7 +391,7 @@ impl<'p> Checker<'p> {
             }
         }
         let outcome = self.body(frame, id, function);
-        if !matches!(id.member, Member::Entry(_)) {
+        if used {
             self.report.leave();
         }
         self.memo.insert(key, outcome.clone());

@@ -22,20 +22,21 @@ use crate::visibility::{Why, written};
 use crate::attributes;
 
 /// Loop iterations and steps of one function, so that no source keeps the compiler busy for long.
-const MAX_WORK: usize = 1 << 20;
+const MAX_WORK: usize = 1 << 18;
 
 /// Checks every function with the sizes it is used with. `dims` override the defaults of the source.
 pub fn check(program: &Program, dims: &BTreeMap<String, u64>) -> Result<Checked, Vec<Diagnostic>> {
     let mut checker = Checker {
         program,
         dims,
-        report: Report::default(),
+        report: Report::starting_with(&program.problems),
         sizes: HashMap::new(),
         field_shapes: HashMap::new(),
         memo: HashMap::new(),
         bodies: vec![],
         reached: HashSet::new(),
         depth: 0,
+        reported_depth: false,
         work: 0,
     };
     names::check(program, &mut checker.report);
@@ -72,6 +73,7 @@ pub(crate) struct Checker<'p> {
     pub reached: HashSet<FunctionId>,
     /// Expressions and calls on the way to the one being checked.
     pub depth: usize,
+    pub reported_depth: bool,
     work: usize,
 }
 

@@ -149,14 +149,21 @@ impl<'p> Checker<'p> {
         self.depth += 1;
         let value = match self.depth > MAX_DEPTH {
             true => {
-                let message = "calls and expressions are nested too deep";
-                self.report.add(Diagnostic::new(codes::E0308, expr.span, message));
+                self.too_deep(expr.span);
                 Value::Unknown
             }
             false => self.expression_inner(frame, expr),
         };
         self.depth -= 1;
         value
+    }
+
+    /// Reported once: the way out passes many such places.
+    fn too_deep(&mut self, span: Span) {
+        if !std::mem::replace(&mut self.reported_depth, true) {
+            let message = "calls and expressions are nested too deep";
+            self.report.add(Diagnostic::new(codes::E0308, span, message));
+        }
     }
 
     fn expression_inner(&mut self, frame: &mut Frame, expr: &'p Expr) -> Value {

@@ -16,7 +16,7 @@ use crate::expression::tensor_type;
 use crate::load::listed;
 use crate::program::{Entity, ItemId};
 use crate::scope::{Frame, Owner};
-use crate::value::{Cover, FieldShape, Instance, Operand, Tensor, Value};
+use crate::value::{Cover, FieldShape, Instance, Operand, Tensor, Value, describe_type};
 use crate::visibility::{Why, written};
 
 impl<'p> Checker<'p> {
@@ -48,7 +48,7 @@ impl<'p> Checker<'p> {
     fn transpose(&mut self, frame: &mut Frame, x: &Operand, span: Span) -> Value {
         let count = x.tensor.ty.shape.len();
         if count < 2 {
-            let message = format!("`.T` swaps the last two axes; {} has none", Value::Tensor(x.tensor.clone()).describe());
+            let message = format!("`.T` swaps the last two axes; {} has fewer", describe_type(&x.tensor.ty));
             self.report.add(Diagnostic::new(codes::E0306, span, message));
             return Value::Unknown;
         }

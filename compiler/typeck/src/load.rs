@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ptc_syntax::codes;
-use ptc_syntax::diagnostic::{self, Diagnostic};
+use ptc_syntax::diagnostic::{Diagnostic, Severity};
 use ptc_syntax::parse::parse;
 use ptc_syntax::source::Sources;
 use ptc_syntax::span::{FileId, Span};
@@ -41,14 +41,14 @@ pub fn load_root(sources: &mut Sources, root: FileId, sibling: &mut Sibling) -> 
         found.retain(is_of_syntax);
         return Err(found);
     }
-    if diagnostic::has_errors(&found) {
+    if found.iter().any(is_of_imports) {
+        // Names would be missing because of it.
         return Err(found);
     }
     attributes::check(&program, &mut found);
-    if diagnostic::has_errors(&found) {
-        return Err(found);
-    }
-    program.warnings = found;
+    let (problems, warnings) = found.into_iter().partition(|found| found.severity() == Severity::Error);
+    program.problems = problems;
+    program.warnings = warnings;
     Ok(program)
 }
 
@@ -181,6 +181,10 @@ impl Declared {
 
 fn is_of_syntax(diagnostic: &Diagnostic) -> bool {
     diagnostic.code.id.starts_with("E00") || diagnostic.code.id.starts_with("E01")
+}
+
+fn is_of_imports(diagnostic: &Diagnostic) -> bool {
+    [codes::E0202, codes::E0203, codes::E0204].contains(&diagnostic.code)
 }
 
 fn cycle(path: &[(String, Option<Span>)], asked: &Name) -> Diagnostic {

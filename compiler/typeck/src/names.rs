@@ -214,7 +214,7 @@ impl Names<'_, '_> {
             if wanted != found {
                 let message = match wanted {
                     0 => "`{}` stands for the index of an array; this field is none".to_string(),
-                    _ => format!("the path needs `{{}}` {wanted} times, once for each index; it has it {found} times"),
+                    _ => format!("`{{}}` stands once for the index of each array: {wanted} expected, {found} found"),
                 };
                 let diagnostic = Diagnostic::new(codes::E0504, at.span, message);
                 self.report.add(match wanted {
@@ -430,9 +430,20 @@ impl Names<'_, '_> {
         let locals = self.locals.iter().flatten().map(String::as_str);
         let known: Vec<&str> =
             locals.chain(self.member_names()).chain(self.program.visible_names(self.unit)).collect();
-        let diagnostic = match (library_file_with(name), nearest(name, known)) {
-            (Some(file), _) => diagnostic.hint(format!("add `use {file}::{{{name}}};`")),
-            (None, Some(near)) => diagnostic.hint(format!("did you mean `{near}`?")).suggest(span, near),
+        let library = library();
+        let far = library.iter().map(|(_, declared)| declared.as_str());
+        let near = nearest(name, known.iter().copied().chain(far));
+        let import = |wanted: &str| {
+            let (file, name) = library.iter().find(|(_, declared)| declared == wanted)?;
+            Some(format!("add `use {file}::{{{name}}};`"))
+        };
+        let diagnostic = match (import(name), near) {
+            (Some(import), _) => diagnostic.hint(import),
+            (None, Some(near)) => {
+                let import = import(near).filter(|_| !known.contains(&near));
+                let hint = format!("did you mean `{near}`?{}", import.map(|add| format!(" then {add}")).unwrap_or_default());
+                diagnostic.hint(hint).suggest(span, near)
+            }
             (None, None) => match wanted {
                 Wanted::Module => diagnostic.hint(format!("the library has {}", listed(stdlib::names()))),
                 Wanted::Function | Wanted::Value => diagnostic,
@@ -456,15 +467,18 @@ enum Wanted {
     Module,
 }
 
-/// The file of the library that declares this name.
-fn library_file_with(name: &str) -> Option<&'static str> {
-    stdlib::names().find(|file| {
-        let text = stdlib::text(file).unwrap_or_default();
-        let (tree, _) = parse(FileId::default(), text);
-        tree.items.iter().any(|item| match item {
-            Item::Module(module) => module.name.text == name,
-            Item::Function(function) => function.name.text == name,
-            _ => false,
-        })
-    })
+/// File and name of what the library declares.
+fn library() -> Vec<(&'static str, String)> {
+    let mut found = vec![];
+    for file in stdlib::names() {
+        let (tree, _) = parse(FileId::default(), stdlib::text(file).unwrap_or_default());
+        for item in tree.items {
+            match item {
+                Item::Module(module) => found.push((file, module.name.text)),
+                Item::Function(function) => found.push((file, function.name.text)),
+                _ => {}
+            }
+        }
+    }
+    found
 }

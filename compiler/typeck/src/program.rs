@@ -13,8 +13,10 @@ use crate::intrinsics::Intrinsic;
 pub struct Program {
     pub(crate) units: Vec<Unit>,
     pub(crate) root: UnitId,
-    /// What the files are warned about; errors do not make a program.
+    /// What the files are warned about.
     pub warnings: Vec<Diagnostic>,
+    /// Errors that do not hinder the check, which reports them with its own.
+    pub(crate) problems: Vec<Diagnostic>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -20,6 +20,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// With what was found before.
+    pub fn starting_with(diagnostics: &[Diagnostic]) -> Report {
+        let mut report = Report::default();
+        diagnostics.iter().for_each(|diagnostic| report.add(diagnostic.clone()));
+        report
+    }
+
     /// A second error of the same kind at the same place comes from another instantiation, and is dropped.
     pub fn add(&mut self, mut diagnostic: Diagnostic) {
         if self.diagnostics.len() >= MAX_DIAGNOSTICS || !self.seen.insert((diagnostic.code.id, diagnostic.span)) {

@@ -83,7 +83,10 @@ impl Value {
 
 /// `real[32, 384]`
 pub(crate) fn describe_type(ty: &TensorType) -> String {
-    format!("{}{}", element_name(ty.element), shape_text(&ty.shape))
+    match ty.shape.is_empty() {
+        true => format!("a single {}", element_name(ty.element)),
+        false => format!("{}{}", element_name(ty.element), shape_text(&ty.shape)),
+    }
 }
 
 pub(crate) fn element_name(element: Element) -> &'static str {
