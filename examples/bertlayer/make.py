@@ -3,12 +3,14 @@
 
     python examples/bertlayer/make.py [FOLDER]        # default: examples/bertlayer/data; needs numpy and safetensors
 
-`model.safetensors` (f32, linear weights as [OUT, IN]), `x.npy` (f32) and `expected.npy` (computed in float64).
+`model.safetensors` (f32, linear weights as [OUT, IN]), `x.npy` (f32), `expected.npy` (computed in float64) and
+`calibration.jsonl`, other inputs of the same kind for `ptc calibrate`.
 The numbers come from one seeded generator in a fixed order, which other frameworks' benchmarks repeat: the input, then
 query, key, value and output projections, the two feed-forward layers, the two LayerNorms. Figures are then taken on
 the same layer.
 """
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from safetensors.numpy import save_file
 
 S, D, HEADS, FFN = 128, 768, 12, 3072
 SEED, SPREAD, EPSILON = 7, 0.04, 1e-12
+CALIBRATION_SEED, CALIBRATION_SAMPLES = 8, 2
 
 PROJECTIONS = ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"]
 NORMS = ["attention.output.LayerNorm", "output.LayerNorm"]
@@ -62,6 +65,14 @@ def gelu(x):
     return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
 
 
+def calibration():
+    """A JSON object of named tensors for each sample."""
+    generator = np.random.default_rng(CALIBRATION_SEED)
+    for _ in range(CALIBRATION_SAMPLES):
+        data = [round(float(value), 4) for value in generator.standard_normal(S * D)]
+        yield json.dumps({"x": {"shape": [S, D], "data": data}}) + "\n"
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "data"
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +80,8 @@ def main():
     save_file(parameters, folder / "model.safetensors")
     np.save(folder / "x.npy", x)
     np.save(folder / "expected.npy", layer(x.astype(np.float64), parameters))
-    print(f"wrote {folder}/model.safetensors, x.npy, expected.npy")
+    (folder / "calibration.jsonl").write_text("".join(calibration()))
+    print(f"wrote {folder}/model.safetensors, x.npy, expected.npy, calibration.jsonl")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ and nothing else; run `apt-get update` first where the lists are absent). Nothin
 takes `Section`, the one-line `Description` and `Source`. Packages of one source always fall in the same split, so
 no held-out description has a sibling in training.
 
-It writes labels.json, model.safetensors, held_out.jsonl, and tokenizer.json unless the folder has one: the trainer
+It writes labels.json, model.safetensors, held_out.jsonl, calibration.txt, and tokenizer.json unless the folder has one: the trainer
 of the tokenizers package breaks ties at random, all else follows from the seed. So the same tokenizer, package
 lists and library versions give the same model. It takes one to two minutes on two cores.
 """
@@ -41,6 +41,8 @@ PER_SECTION = 1600  # descriptions of one section used for training, at most
 EPOCHS, BATCH, RATE, SMOOTHING = 12, 64, 1e-3, 0.05
 DROPOUT, FORGOTTEN = 0.2, 0.15  # of hidden values, of input tokens (which become [UNK])
 HELD_OUT = 200
+CALIBRATION = 112
+ODD = ["a", "?", "games", "rust rust rust rust rust rust rust rust", "3.14 2.71 1.41", "qwzx vbnk", "Bücher", "(: ; , . - _ / )"]
 EPSILON = 1e-12
 
 
@@ -214,16 +216,26 @@ def accuracy(model, ids, mask, labels):
         return float((model(ids, mask).argmax(1) == labels).double().mean())
 
 
-def hold_out(model, tokenizer, samples):
-    """HELD_OUT samples that fit in S tokens, sections in turn, with the logits of the float model."""
+def in_turn(tokenizer, samples, count):
+    """`count` samples that fit in S tokens, sections in turn."""
     fitting = [s for s in random.Random(SEED).sample(samples, len(samples)) if len(tokenizer.encode(s[0]).ids) <= S]
     queues = [[s for s in fitting if s[1] == section] for section in SECTIONS]
-    chosen = [queue[turn] for turn in range(HELD_OUT) for queue in queues if turn < len(queue)][:HELD_OUT]
+    return [queue[turn] for turn in range(count) for queue in queues if turn < len(queue)][:count]
+
+
+def hold_out(model, tokenizer, samples):
+    """HELD_OUT samples with the logits of the float model."""
+    chosen = in_turn(tokenizer, samples, HELD_OUT)
     with torch.no_grad():
         logits = model.double().eval()(*padded(tokenizer, [text for text, _, _ in chosen])).numpy()
     for (text, section, _), row in zip(chosen, logits, strict=True):
         label = SECTIONS[int(np.argmax(row))]
         yield {"text": text, "section": section, "label": label, "logits": [round(float(x), 6) for x in row]}
+
+
+def calibration(tokenizer, samples):
+    """Texts for `ptc calibrate`: CALIBRATION samples, and what people type by mistake."""
+    return [text for text, _, _ in in_turn(tokenizer, samples, CALIBRATION)] + ODD
 
 
 def main():
@@ -252,6 +264,7 @@ def main():
     save_file({name: weight.detach().contiguous() for name, weight in model.state_dict().items()}, folder / "model.safetensors")
     lines = list(hold_out(model, tokenizer, splits["test"]))
     (folder / "held_out.jsonl").write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    (folder / "calibration.txt").write_text("\n".join(calibration(tokenizer, splits["tune"])) + "\n")
     right = sum(line["label"] == line["section"] for line in lines)
     print(f"held out: {right} of {len(lines)} right")
 
