@@ -66,6 +66,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (total.sent[0] + total.sent[1]) as f64 / 1e6,
         start.elapsed().as_secs_f64()
     );
+    if let Some(first) = built.unmeasured.first() {
+        eprintln!(
+            "warning: {} values have no measured range, `{first}` the first: the ranges are of another model\nhint: run `ptc calibrate` again",
+            built.unmeasured.len()
+        );
+    }
     if request.passes.calibration.seen.is_empty() {
         eprintln!(
             "note: no ranges were measured, so rings are as wide as worst cases ask; `ptc calibrate` makes the plan cheaper"

@@ -61,7 +61,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let (model, text, request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
-    let Built { graph, generated, sources, warnings } = ptc_driver::build(model, &text, &request, Trust::Dealer).map_err(Failure::source)?;
+    let Built { graph, generated, sources, warnings, .. } = ptc_driver::build(model, &text, &request, Trust::Dealer).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     let plan = Arc::new(generated.plan);
     let taken: Vec<&Input> = plan.inputs.iter().collect();

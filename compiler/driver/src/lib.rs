@@ -33,6 +33,8 @@ pub struct Built {
     pub generated: Generated,
     pub sources: Sources,
     pub warnings: Vec<Diagnostic>,
+    /// Values without a range, where others have one.
+    pub unmeasured: Vec<String>,
 }
 
 /// Names, shapes and visibility of a model, entry by entry.
@@ -44,7 +46,25 @@ pub fn check(path: &Path, text: &str, request: &Request) -> Result<(Sources, Vec
 /// The graph that calibration samples.
 pub fn calibrated_graph(path: &Path, text: &str, request: &Request) -> Result<Graph, Failure> {
     let (graph, sources, _) = front(path, text, request)?;
-    passes(&graph, request, Some(ptc_passes::CALIBRATED_AFTER), sources).map(|(graph, _)| graph)
+    passes(&graph, &sampling(request), Some(ptc_passes::CALIBRATED_AFTER), sources).map(|(graph, _)| graph)
+}
+
+fn sampling(request: &Request) -> Request {
+    let passes = Options { sampling: true, calibration: Options::default().calibration, ..request.passes.clone() };
+    Request { passes, ..request.clone() }
+}
+
+/// Names of values that the request's calibration should know and does not: it was measured on another model.
+fn unmeasured(graph: &Graph, request: &Request) -> Vec<String> {
+    let seen = &request.passes.calibration.seen;
+    if seen.is_empty() {
+        return vec![];
+    }
+    let Ok(sampled) = ptc_passes::run(graph, &sampling(request).passes, Some(ptc_passes::CALIBRATED_AFTER)) else {
+        return vec![];
+    };
+    let names = ptc_passes::measured(&sampled).map(|id| sampled.node(id).name.clone());
+    names.filter(|name| !seen.contains_key(name)).collect()
 }
 
 /// The graph after the pass `last`, or as lowered.
@@ -58,9 +78,10 @@ pub fn graph(path: &Path, text: &str, request: &Request, last: Option<&str>) -> 
 
 pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result<Built, Failure> {
     let (graph, sources, warnings) = front(path, text, request)?;
+    let unmeasured = unmeasured(&graph, request);
     let (graph, sources) = passes(&graph, request, None, sources)?;
     match ptc_codegen::generate(&graph, trust) {
-        Ok(generated) => Ok(Built { graph, generated, sources, warnings }),
+        Ok(generated) => Ok(Built { graph, generated, sources, warnings, unmeasured }),
         Err(errors) => {
             let errors = errors.into_iter().map(|e| (e.origin, e.message, e.hint));
             let diagnostics = located(&graph, &sources, codes::E0601, errors);

@@ -34,7 +34,7 @@ const CLIPPED_RANGE: u32 = 5;
 /// Fraction bits of a centred value before its mean square is known.
 const CENTRED_FRAC: u32 = 16;
 /// Bits that a centred value of the least expected deviation keeps when it is squared.
-const SQUARE_BITS: i32 = 9;
+const SQUARE_BITS: i32 = 7;
 
 /// A value `scaled · by_row` whose product is put off until its one user is known.
 struct Deferred {

@@ -18,7 +18,10 @@ pub mod relocate;
 pub mod truncate;
 
 use ptc_ir::Graph;
+use ptc_ir::graph::{NodeId, Op, Visibility};
+use ptc_ir::kind::kinds;
 use ptc_ir::verify::verify;
+use ptc_plan::file::InputKind;
 
 use options::{Options, PassError};
 
@@ -44,6 +47,17 @@ pub const PIPELINE: &[Pass] = &[
 
 /// The passes that calibration samples behind: composite functions are primitives, nothing is approximated.
 pub const CALIBRATED_AFTER: &str = "decompose";
+
+/// The values of a graph after [`CALIBRATED_AFTER`] whose bounds samples tell: what is secret and not bounded already by
+/// what it is, and the weights.
+pub fn measured(graph: &Graph) -> impl Iterator<Item = NodeId> + '_ {
+    let kinds = kinds(graph);
+    graph.ids().filter(move |&id| {
+        let node = graph.node(id);
+        let asked = node.visibility == Visibility::Secret || matches!(node.op, Op::Parameter { .. });
+        asked && node.bound.is_none() && kinds[id.0 as usize] == InputKind::Real
+    })
+}
 
 /// Runs the pipeline up to and with the pass `last`, or whole.
 pub fn run(graph: &Graph, options: &Options, last: Option<&str>) -> Result<Graph, Vec<PassError>> {

@@ -25,6 +25,8 @@ impl Calibration {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub calibration: Calibration,
+    /// The graph is to be sampled: bounds that samples will show stay open.
+    pub sampling: bool,
     /// Largest error that the approximation of one function may add, where the source declares none; the cheapest recipe
     /// within it is taken. Absent: the finest recipe.
     pub tolerance: Option<f64>,
@@ -40,9 +42,10 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             calibration: Calibration { margin: 2.0, seen: BTreeMap::new() },
+            sampling: false,
             tolerance: None,
             activation_frac: 12,
-            weight_frac: 12,
+            weight_frac: 14,
             weight_limit: 4.0,
         }
     }

@@ -14,6 +14,9 @@ use crate::options::Options;
 
 pub fn run(graph: &Graph, options: &Options) -> Graph {
     let mut out = graph.clone();
+    if options.sampling {
+        return out;
+    }
     for id in graph.ids() {
         let node = out.node(id);
         if node.bound.is_some() {
