@@ -70,8 +70,7 @@ impl<'a> Expander<'a> {
                 }
                 StepKind::Call(Call { body, arguments, path, name: below }) => {
                     let arguments: Vec<NodeId> = arguments.iter().map(|slot| slots[slot.0]).collect();
-                    let inner =
-                        Place { path: join(&place.path, path), name: join(&place.name, below), result: name };
+                    let inner = Place { path: join(&place.path, path), name: join(&place.name, below), result: name };
                     let id = self.expand(*body, &arguments, &inner, tolerance);
                     if step.fixed.is_some() {
                         self.graph.node_mut(id).fixed = step.fixed;

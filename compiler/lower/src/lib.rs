@@ -31,14 +31,15 @@ pub fn lower_entry(
     dims: &BTreeMap<String, u64>,
 ) -> Result<Graph, Vec<Diagnostic>> {
     let checked = check(program, dims)?;
-    let entry = choose(&checked, entry).map_err(|diagnostic| vec![diagnostic])?;
+    let entry = choose(&checked, entry)?;
     lower(&checked, entry, sources)
 }
 
-fn choose<'c>(checked: &'c Checked, name: Option<&str>) -> Result<&'c Entry, Diagnostic> {
+fn choose<'c>(checked: &'c Checked, name: Option<&str>) -> Result<&'c Entry, Vec<Diagnostic>> {
     let names = || checked.entries.iter().map(|entry| entry.name.as_str());
     let listed = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let problem = |message: String, hint: String| Diagnostic::new(codes::E0212, checked.place, message).hint(hint);
+    let problem =
+        |message: String, hint: String| vec![Diagnostic::new(codes::E0212, checked.place, message).hint(hint)];
     match (name, checked.entries.as_slice()) {
         (_, []) if checked.model.is_empty() => {
             Err(problem("the file has no model".into(), "a plan runs an entry of a `model { ... }`".into()))
@@ -54,10 +55,13 @@ fn choose<'c>(checked: &'c Checked, name: Option<&str>) -> Result<&'c Entry, Dia
         }
         (Some(name), entries) => entries.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let message = format!("`{}` has no entry `{name}`", checked.model);
-            problem(message, match nearest(name, names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("it has {}", listed()),
-            })
+            problem(
+                message,
+                match nearest(name, names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it has {}", listed()),
+                },
+            )
         }),
     }
 }

@@ -25,12 +25,11 @@ fn lower_text(name: &str, text: &str, dims: &[(&str, u64)]) -> Graph {
     let graph = ptc_typeck::load::load(&mut sources, name, text, &mut |_| None)
         .and_then(|program| ptc_lower::lower_entry(&program, &sources, None, &dims))
         .unwrap_or_else(|diagnostics| panic!("{}", render(&diagnostics, &sources)));
-    let problems: Vec<String> =
-        [verify::verify(&graph), verify::unique_names(&graph), verify::needed_reveals(&graph)]
-            .concat()
-            .iter()
-            .map(|problem| problem.to_string())
-            .collect();
+    let problems: Vec<String> = [verify::verify(&graph), verify::unique_names(&graph), verify::needed_reveals(&graph)]
+        .concat()
+        .iter()
+        .map(|problem| problem.to_string())
+        .collect();
     assert!(problems.is_empty(), "{problems:#?}\n{}", print::print(&graph));
     graph
 }

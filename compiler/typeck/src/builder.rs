@@ -86,9 +86,7 @@ impl Checker<'_> {
     pub(crate) fn real(&mut self, frame: &mut Frame, value: Value, span: Span) -> Option<Operand> {
         match value {
             Value::Unknown => None,
-            Value::Number(number) => {
-                self.constant(frame, Element::Real, FloatTensor::scalar(number as f32), span)
-            }
+            Value::Number(number) => self.constant(frame, Element::Real, FloatTensor::scalar(number as f32), span),
             Value::Tensor(tensor) => match tensor.ty.element {
                 Element::Real => Some(Operand { tensor, span }),
                 Element::Bit => self.apply(frame, Operator::BitToReal, &[&Operand { tensor, span }], span),

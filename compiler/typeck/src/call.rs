@@ -12,8 +12,8 @@ use crate::checked::{Body, BodyId, Call, Slot, Step, StepKind, TensorType};
 use crate::expression::DeclaredSizes;
 use crate::fields::join;
 use crate::intrinsics::Intrinsic;
-use crate::prune::prune;
 use crate::program::{Entity, FunctionId, ItemId, Member};
+use crate::prune::prune;
 use crate::scope::{Frame, Owner};
 use crate::value::{FieldShape, Instance, Operand, Tensor, Value, describe_type};
 use crate::visibility::{Why, seen_by, written};
@@ -72,13 +72,7 @@ pub(crate) enum Given {
 }
 
 impl<'p> Checker<'p> {
-    pub(crate) fn call(
-        &mut self,
-        frame: &mut Frame,
-        callee: &'p Expr,
-        arguments: &'p [Argument],
-        span: Span,
-    ) -> Value {
+    pub(crate) fn call(&mut self, frame: &mut Frame, callee: &'p Expr, arguments: &'p [Argument], span: Span) -> Value {
         match self.callee(frame, callee) {
             Callee::Unknown => {
                 // Their own errors are worth telling.
@@ -341,13 +335,7 @@ impl<'p> Checker<'p> {
     }
 
     /// The function for these arguments, checked now or before.
-    pub(crate) fn instantiate(
-        &mut self,
-        id: FunctionId,
-        owner: Option<Owner>,
-        given: &[Given],
-        span: Span,
-    ) -> Outcome {
+    pub(crate) fn instantiate(&mut self, id: FunctionId, owner: Option<Owner>, given: &[Given], span: Span) -> Outcome {
         let function = self.program.function(id);
         let sizes = owner.as_ref().map(|owner| self.owner_sizes(owner)).unwrap_or_default();
         let mut frame = Frame::new(id.item.unit, owner.clone(), sizes);
@@ -418,7 +406,8 @@ impl<'p> Checker<'p> {
             }
         }
         if let Some(generic) = function.generics.iter().find(|generic| !frame.sizes.contains_key(&generic.text)) {
-            let message = format!("the size `{}` of `{}` does not follow from its arguments", generic.text, self.title(id));
+            let message =
+                format!("the size `{}` of `{}` does not follow from its arguments", generic.text, self.title(id));
             let diagnostic = Diagnostic::new(codes::E0309, span, message).label(generic.span, "declared here");
             self.report.add(diagnostic.hint("a size that no argument's shape names is passed as an `int` parameter"));
             return false;

@@ -8,6 +8,7 @@ use ptc_syntax::span::Span;
 use ptc_syntax::suggest::nearest;
 use ptc_syntax::tree::{Element, Function, Item, Model, Party, SizeKind};
 
+use crate::attributes;
 use crate::call::{Given, Key, Outcome};
 use crate::checked::{Argument, Body, Checked, Entry, Slot};
 use crate::expression::tensor_type;
@@ -19,7 +20,6 @@ use crate::scope::{Frame, Owner};
 use crate::sizes::SizeState;
 use crate::value::{FieldShape, Operand, Tensor};
 use crate::visibility::{Why, written};
-use crate::attributes;
 
 /// Loop iterations and steps of one function, so that no source keeps the compiler busy for long.
 const MAX_WORK: usize = 1 << 18;
@@ -104,7 +104,8 @@ impl<'p> Checker<'p> {
             if known().any(|dim| dim == name) {
                 continue;
             }
-            let constant = self.size_items().into_iter().find_map(|(_, size)| (size.name.text == *name).then_some(size));
+            let constant =
+                self.size_items().into_iter().find_map(|(_, size)| (size.name.text == *name).then_some(size));
             let message = format!("there is no `dim {name}` to set");
             let span = constant.map(|size| size.span).or(place).unwrap_or_default();
             let diagnostic = Diagnostic::new(codes::E0211, span, message);
@@ -213,7 +214,9 @@ impl<'p> Checker<'p> {
             for (item, tree) in of.tree.items.iter().enumerate() {
                 let id = ItemId { unit: UnitId(unit), item };
                 match tree {
-                    Item::Function(function) => self.unused_function(FunctionId { item: id, member: Member::Itself }, function),
+                    Item::Function(function) => {
+                        self.unused_function(FunctionId { item: id, member: Member::Itself }, function)
+                    }
                     Item::Module(module) if module.generics.is_empty() => self.unused_methods(id),
                     Item::Model(_) => self.unused_methods(id),
                     _ => {}
@@ -230,7 +233,10 @@ impl<'p> Checker<'p> {
 
     fn unused_function(&mut self, id: FunctionId, function: &'p Function) {
         let concrete = function.generics.is_empty()
-            && function.parameters.iter().all(|parameter| !parameter.ty.any_leading && parameter.ty.element != Element::Int);
+            && function
+                .parameters
+                .iter()
+                .all(|parameter| !parameter.ty.any_leading && parameter.ty.element != Element::Int);
         if concrete && !self.reached.contains(&id) {
             self.instantiate_unused(id);
         }

@@ -89,10 +89,19 @@ pub struct Step {
 pub enum StepKind {
     Argument,
     /// A checkpoint tensor, its path below the body's.
-    Parameter { path: String },
+    Parameter {
+        path: String,
+    },
     Constant(FloatTensor),
-    Apply { operator: Operator, operands: Vec<Slot> },
-    Reveal { to: Knower, reason: String, value: Slot },
+    Apply {
+        operator: Operator,
+        operands: Vec<Slot>,
+    },
+    Reveal {
+        to: Knower,
+        reason: String,
+        value: Slot,
+    },
     Call(Call),
 }
 

@@ -77,7 +77,8 @@ impl<'p> Checker<'p> {
         let fits = self.declared_sizes(frame, ty).is_none_or(|sizes| {
             let fits = operand.tensor.ty.element == ty.element && sizes.accept(&operand.tensor.ty.shape);
             if !fits {
-                let message = format!("this is {}, not {}", describe_type(&operand.tensor.ty), sizes.describe(ty.element));
+                let message =
+                    format!("this is {}, not {}", describe_type(&operand.tensor.ty), sizes.describe(ty.element));
                 self.report.add(Diagnostic::new(codes::E0302, span, message).label(ty.span, "declared here"));
             }
             fits
@@ -100,7 +101,8 @@ impl<'p> Checker<'p> {
                 frame.steps[tensor.slot.0].fixed = Some(Fixed { bits, frac });
             }
             _ => {
-                let message = format!("`fixed<{wide}, {behind}>`: a ring has 1 to 64 bits, fewer of them behind the point");
+                let message =
+                    format!("`fixed<{wide}, {behind}>`: a ring has 1 to 64 bits, fewer of them behind the point");
                 self.report.add(Diagnostic::new(codes::E0303, bits.span.to(frac.span), message));
             }
         }
@@ -116,7 +118,8 @@ impl<'p> Checker<'p> {
             }
             _ => match self.expression(frame, over) {
                 Value::Instance(Instance { shape: FieldShape::Array { element, length }, cover, path, name }) => {
-                    let whole = Instance { shape: FieldShape::Array { element: element.clone(), length }, cover, path, name };
+                    let whole =
+                        Instance { shape: FieldShape::Array { element: element.clone(), length }, cover, path, name };
                     Box::new((0..length).map(move |at| Value::Instance(array_element(&whole, &element, at))))
                 }
                 Value::Unknown => return,

@@ -35,7 +35,9 @@ impl<'p> Checker<'p> {
         match self.expression(frame, of) {
             Value::Unknown => Value::Unknown,
             Value::Instance(instance) => self.member_of(frame, &instance, name, span),
-            Value::Tensor(tensor) if name.text == "T" => self.transpose(frame, &Operand { tensor, span: of.span }, span),
+            Value::Tensor(tensor) if name.text == "T" => {
+                self.transpose(frame, &Operand { tensor, span: of.span }, span)
+            }
             other => {
                 let message = format!("{} has no `{}`", other.describe(), name.text);
                 let hint = "a tensor has `.T`, its transpose; a module has its fields and functions";
@@ -90,13 +92,16 @@ impl<'p> Checker<'p> {
 
     /// A field that is a tensor becomes a parameter; others stay what they are.
     pub(crate) fn materialise(&mut self, frame: &mut Frame, value: Value, span: Span) -> Value {
-        let Value::Instance(Instance { shape: FieldShape::Tensor { element, shape }, cover, path, name }) = value else {
+        let Value::Instance(Instance { shape: FieldShape::Tensor { element, shape }, cover, path, name }) = value
+        else {
             return value;
         };
         let party = cover.map_or(Party::Public, |cover| cover.party);
         let declared = cover.map_or(span, |cover| cover.span);
         let ty = tensor_type(element, shape, party);
-        let slot = match frame.parameters.get(&path) {
+        // A field of another type with the same path is found when all paths are known.
+        let known = frame.parameters.get(&path).filter(|slot| frame.steps[slot.0].ty == ty);
+        let slot = match known {
             Some(slot) => *slot,
             None => {
                 let kind = StepKind::Parameter { path: path.clone() };

@@ -157,7 +157,8 @@ impl<'p> Checker<'p> {
                 Some(At::Ids(Operand { tensor, span: at.span }))
             }
             other => {
-                let message = format!("an index is a whole number, a range or a `token` tensor, not {}", other.describe());
+                let message =
+                    format!("an index is a whole number, a range or a `token` tensor, not {}", other.describe());
                 self.report.add(Diagnostic::new(codes::E0304, at.span, message));
                 None
             }

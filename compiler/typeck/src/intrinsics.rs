@@ -46,12 +46,7 @@ enum Kind {
     Reveal,
 }
 
-const fn row(
-    name: &'static str,
-    parameters: &'static [&'static str],
-    required: usize,
-    kind: Kind,
-) -> Intrinsic {
+const fn row(name: &'static str, parameters: &'static [&'static str], required: usize, kind: Kind) -> Intrinsic {
     Intrinsic { name, parameters, required, kind }
 }
 
@@ -363,14 +358,7 @@ impl<'p> Checker<'p> {
         }
     }
 
-    fn reveal(
-        &mut self,
-        frame: &mut Frame,
-        x: Operand,
-        to: Knower,
-        reason: String,
-        span: Span,
-    ) -> Option<Operand> {
+    fn reveal(&mut self, frame: &mut Frame, x: Operand, to: Knower, reason: String, span: Span) -> Option<Operand> {
         let party = match to {
             Knower::Client => Party::Client,
             Knower::Server => Party::Server,

@@ -18,12 +18,7 @@ use crate::{attributes, intrinsics, stdlib};
 pub type Sibling<'a> = dyn FnMut(&str) -> Option<(String, String)> + 'a;
 
 /// Reads a model from its text and that of the files it uses.
-pub fn load(
-    sources: &mut Sources,
-    name: &str,
-    text: &str,
-    sibling: &mut Sibling,
-) -> Result<Program, Vec<Diagnostic>> {
+pub fn load(sources: &mut Sources, name: &str, text: &str, sibling: &mut Sibling) -> Result<Program, Vec<Diagnostic>> {
     let root = sources.add(name, text);
     load_root(sources, root, sibling)
 }

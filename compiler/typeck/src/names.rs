@@ -72,7 +72,9 @@ fn twice<'a, K: Ord>(names: impl Iterator<Item = (&'a Name, K)>, report: &mut Re
             std::collections::btree_map::Entry::Vacant(free) => drop(free.insert(name.span)),
             std::collections::btree_map::Entry::Occupied(before) => {
                 let message = format!("`{}` is declared twice", name.text);
-                report.add(Diagnostic::new(codes::E0205, name.span, message).label(*before.get(), "declared here before"));
+                report.add(
+                    Diagnostic::new(codes::E0205, name.span, message).label(*before.get(), "declared here before"),
+                );
             }
         }
     }
@@ -84,7 +86,9 @@ fn members(program: &Program, id: ItemId, functions: &[Function], entries: &[Fun
     twice(functions.iter().map(|function| (&function.name, function.parameters.len())), report);
     for function in functions {
         let fields = program.fields(id).iter().map(|field| &field.name);
-        if let Some(taken) = fields.chain(entries.iter().map(|entry| &entry.name)).find(|name| name.text == function.name.text) {
+        if let Some(taken) =
+            fields.chain(entries.iter().map(|entry| &entry.name)).find(|name| name.text == function.name.text)
+        {
             let message = format!("`{}` is declared twice", function.name.text);
             let diagnostic = Diagnostic::new(codes::E0205, function.name.span, message);
             report.add(diagnostic.label(taken.span, "declared here before"));
@@ -159,13 +163,7 @@ fn endless_modules(program: &Program, report: &mut Report) {
     }
 }
 
-fn descend(
-    program: &Program,
-    id: ItemId,
-    path: &mut Vec<ItemId>,
-    done: &mut BTreeSet<ItemId>,
-    report: &mut Report,
-) {
+fn descend(program: &Program, id: ItemId, path: &mut Vec<ItemId>, done: &mut BTreeSet<ItemId>, report: &mut Report) {
     if done.contains(&id) {
         return;
     }
@@ -292,7 +290,10 @@ impl Names<'_, '_> {
     }
 
     fn function(&mut self, function: &Function) {
-        distinct(function.generics.iter().chain(function.parameters.iter().map(|parameter| &parameter.name)), self.report);
+        distinct(
+            function.generics.iter().chain(function.parameters.iter().map(|parameter| &parameter.name)),
+            self.report,
+        );
         let mut scope: BTreeSet<String> = function.generics.iter().map(|name| name.text.clone()).collect();
         scope.extend(function.parameters.iter().map(|parameter| parameter.name.text.clone()));
         self.locals.push(scope);
@@ -324,7 +325,8 @@ impl Names<'_, '_> {
                         let message = format!("`{}` has no value yet to be replaced", name.text);
                         let diagnostic = Diagnostic::new(codes::E0213, name.span, message);
                         let span = Span { end: name.span.start, ..name.span };
-                        self.report.add(diagnostic.hint(format!("write `let {} = ...`", name.text)).suggest(span, "let "));
+                        self.report
+                            .add(diagnostic.hint(format!("write `let {} = ...`", name.text)).suggest(span, "let "));
                         self.declare(name);
                     }
                 }
@@ -428,8 +430,7 @@ impl Names<'_, '_> {
         };
         let diagnostic = Diagnostic::new(codes::E0201, span, format!("unknown {what} `{name}`"));
         let locals = self.locals.iter().flatten().map(String::as_str);
-        let known: Vec<&str> =
-            locals.chain(self.member_names()).chain(self.program.visible_names(self.unit)).collect();
+        let known: Vec<&str> = locals.chain(self.member_names()).chain(self.program.visible_names(self.unit)).collect();
         let library = library();
         let far = library.iter().map(|(_, declared)| declared.as_str());
         let near = nearest(name, known.iter().copied().chain(far));
@@ -441,7 +442,8 @@ impl Names<'_, '_> {
             (Some(import), _) => diagnostic.hint(import),
             (None, Some(near)) => {
                 let import = import(near).filter(|_| !known.contains(&near));
-                let hint = format!("did you mean `{near}`?{}", import.map(|add| format!(" then {add}")).unwrap_or_default());
+                let hint =
+                    format!("did you mean `{near}`?{}", import.map(|add| format!(" then {add}")).unwrap_or_default());
                 diagnostic.hint(hint).suggest(span, near)
             }
             (None, None) => match wanted {

@@ -47,9 +47,7 @@ impl<'p> Checker<'p> {
                 let value = self.number(&mut frame, &size.value, "a size");
                 // A constant may be any number; a dim is a size.
                 match (size.kind, value) {
-                    (SizeKind::Dim, Some(value)) => {
-                        self.checked_size(value, size.value.span).map(|size| size as f64)
-                    }
+                    (SizeKind::Dim, Some(value)) => self.checked_size(value, size.value.span).map(|size| size as f64),
                     (SizeKind::Const, value) => value,
                     (SizeKind::Dim, None) => None,
                 }

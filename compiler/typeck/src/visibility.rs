@@ -59,7 +59,10 @@ pub(crate) fn written(party: Party) -> &'static str {
 }
 
 /// The visibility of what is computed at `span` from `operands`, and why.
-pub(crate) fn combine<'a>(operands: impl Iterator<Item = (Party, &'a Rc<Why>)> + Clone, span: Span) -> (Party, Rc<Why>) {
+pub(crate) fn combine<'a>(
+    operands: impl Iterator<Item = (Party, &'a Rc<Why>)> + Clone,
+    span: Span,
+) -> (Party, Rc<Why>) {
     let all = operands.clone().fold(Party::Public, |all, (party, _)| join(all, party));
     if let Some((_, why)) = operands.clone().find(|(party, _)| *party == all) {
         return (all, why.clone());
