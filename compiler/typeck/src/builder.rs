@@ -48,7 +48,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        if !self.room_for_step(frame, span) {
+        if !self.spend(span) {
             return None;
         }
         let element = element(&operator, operands);
@@ -73,7 +73,7 @@ impl Checker<'_> {
             self.report.add(Diagnostic::new(codes::E0308, span, message));
             return None;
         }
-        if !self.room_for_step(frame, span) {
+        if !self.spend(span) {
             return None;
         }
         let ty = TensorType { element, shape: value.shape.clone(), visibility: Party::Public };

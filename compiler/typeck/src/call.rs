@@ -1,53 +1,22 @@
-//! Calls: which function is meant, with which sizes, checked once for each combination.
+//! Calls: which function is meant, with which arguments, and the step that the call becomes.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use ptc_syntax::codes;
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::span::Span;
-use ptc_syntax::tree::{Argument, Element, Expr, ExprKind, Function, Item, Name, Party};
+use ptc_syntax::tree::{Argument, Element, Expr, ExprKind, Name, Parameter, Party};
 
+use crate::arguments;
 use crate::check::Checker;
-use crate::checked::{Body, BodyId, Call, Slot, Step, StepKind, TensorType};
-use crate::expression::DeclaredSizes;
+use crate::checked::{BodyId, Call, Slot, StepKind, TensorType};
 use crate::fields::join;
+use crate::instantiate::{Given, Outcome};
 use crate::intrinsics::Intrinsic;
-use crate::program::{Entity, FunctionId, ItemId, Member};
-use crate::prune::prune;
+use crate::program::{Entity, FunctionId};
 use crate::scope::{Frame, Owner};
-use crate::value::{FieldShape, Instance, Operand, Tensor, Value, describe_type};
-use crate::visibility::{Why, seen_by, written};
-use crate::{arguments, attributes};
-
-/// Steps of an entry when every call is expanded.
-const MAX_EXPANDED: usize = 1 << 20;
-
-/// What checking a function depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    function: FunctionId,
-    sizes: Vec<usize>,
-    cover: Option<Party>,
-    arguments: Vec<ArgumentKey>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum ArgumentKey {
-    Tensor(TensorType),
-    /// Its bits.
-    Number(u64),
-}
-
-/// What a checked function gives.
-#[derive(Clone, Debug)]
-pub(crate) enum Outcome {
-    Tensor(BodyId, TensorType),
-    Number(f64),
-    /// A diagnostic says why there is none.
-    Failed,
-    /// It is being checked: a call of it now is a recursion.
-    Running,
-}
+use crate::value::{FieldShape, Instance, Operand, Tensor, Value, describe_type, element_name};
+use crate::visibility::{Why, explain, seen_by, written};
 
 enum Callee {
     Functions { candidates: Vec<FunctionId>, owner: Option<Owner>, place: Place },
@@ -63,12 +32,6 @@ enum Place {
     Same,
     /// A function of a file.
     Free,
-}
-
-/// An argument, ready for its parameter.
-pub(crate) enum Given {
-    Tensor(Operand),
-    Number(f64),
 }
 
 impl<'p> Checker<'p> {
@@ -94,7 +57,7 @@ impl<'p> Checker<'p> {
             ExprKind::Paren(inner) => self.callee(frame, inner),
             ExprKind::Name(name) => self.named_callee(frame, name, callee.span),
             ExprKind::Field(of, name) => match self.expression(frame, of) {
-                Value::Instance(instance) => self.method(frame, &instance, name),
+                Value::Instance(instance) => self.method(&instance, name),
                 Value::Unknown => Callee::Unknown,
                 other => {
                     let message = format!("{} has no function `{}`", other.describe(), name.text);
@@ -176,7 +139,7 @@ impl<'p> Checker<'p> {
     }
 
     /// `block.masked(x)`, or `block.norm(x)` of a field.
-    fn method(&mut self, _frame: &mut Frame, instance: &Instance, name: &Name) -> Callee {
+    fn method(&mut self, instance: &Instance, name: &Name) -> Callee {
         let FieldShape::Module { item, sizes } = &instance.shape else {
             return self.not_callable("an array of fields", name.span);
         };
@@ -267,7 +230,7 @@ impl<'p> Checker<'p> {
         function: &str,
         span: Span,
     ) -> Value {
-        if !self.room_for_step(frame, span) {
+        if !self.spend(span) {
             return Value::Unknown;
         }
         let operands: Vec<&Operand> = given.iter().filter_map(Given::operand).collect();
@@ -290,12 +253,7 @@ impl<'p> Checker<'p> {
     }
 
     /// The value of an argument, as its parameter's kind asks.
-    fn argument(
-        &mut self,
-        frame: &mut Frame,
-        parameter: &'p ptc_syntax::tree::Parameter,
-        argument: &'p Expr,
-    ) -> Option<Given> {
+    fn argument(&mut self, frame: &mut Frame, parameter: &'p Parameter, argument: &'p Expr) -> Option<Given> {
         let ty = &parameter.ty;
         if ty.element == Element::Int {
             let number = self.whole(frame, argument, &format!("the argument `{}`", parameter.name.text))?;
@@ -309,7 +267,7 @@ impl<'p> Checker<'p> {
         }
         let operand = self.tensor(frame, value, argument.span)?;
         if operand.tensor.ty.element != ty.element {
-            let wanted = crate::value::element_name(ty.element);
+            let wanted = element_name(ty.element);
             let message =
                 format!("`{}` takes {wanted}s, not {}", parameter.name.text, describe_type(&operand.tensor.ty));
             let diagnostic = Diagnostic::new(codes::E0304, argument.span, message).label(ty.span, "declared here");
@@ -328,266 +286,15 @@ impl<'p> Checker<'p> {
             let diagnostic = Diagnostic::new(codes::E0406, argument.span, message)
                 .label(declared.span, "declared here")
                 .hint("a private value is opened only by `reveal(x, to: ..., reason: \"...\")`");
-            self.report.add(crate::visibility::explain(diagnostic, &operand.tensor.why));
+            self.report.add(explain(diagnostic, &operand.tensor.why));
             return None;
         }
         Some(Given::Tensor(operand))
     }
-
-    /// The function for these arguments, checked now or before.
-    pub(crate) fn instantiate(&mut self, id: FunctionId, owner: Option<Owner>, given: &[Given], span: Span) -> Outcome {
-        let function = self.program.function(id);
-        let sizes = owner.as_ref().map(|owner| self.owner_sizes(owner)).unwrap_or_default();
-        let mut frame = Frame::new(id.item.unit, owner.clone(), sizes);
-        if !self.bind_sizes(&mut frame, id, given, span) {
-            return Outcome::Failed;
-        }
-        let key = Key {
-            function: id,
-            sizes: owner.as_ref().map(|owner| owner.sizes.clone()).unwrap_or_default(),
-            cover: owner.as_ref().and_then(|owner| owner.cover).map(|cover| cover.party),
-            arguments: given.iter().map(Given::key).collect(),
-        };
-        match self.memo.get(&key) {
-            Some(Outcome::Running) => {
-                let message = format!("`{}` calls itself", self.title(id));
-                let hint = "there is no end to it: loops run over fields or ranges";
-                self.report.add(Diagnostic::new(codes::E0208, span, message).hint(hint));
-                return Outcome::Failed;
-            }
-            Some(outcome) => return outcome.clone(),
-            None => {}
-        }
-        self.memo.insert(key.clone(), Outcome::Running);
-        self.reached.insert(id);
-        // An entry, or a function that nothing uses, is its own use.
-        let used = span != function.name.span;
-        if used {
-            self.report.enter(span, format!("in this use of `{}`", self.title(id)));
-        }
-        for (parameter, given) in function.parameters.iter().zip(given) {
-            if let Given::Tensor(operand) = given {
-                let ty = operand.tensor.ty.clone();
-                let name = parameter.name.text.clone();
-                let slot = frame.push_settled(StepKind::Argument, ty.clone(), name, parameter.span);
-                let why = match ty.visibility {
-                    _ if operand.tensor.why.span == operand.span => operand.tensor.why.clone(),
-                    Party::Public => operand.tensor.why.clone(),
-                    _ => operand.tensor.why.then(operand.span, format!("passed as `{}` here", parameter.name.text)),
-                };
-                frame.declare(&parameter.name.text, Value::Tensor(Tensor { slot, ty, why }));
-            }
-        }
-        let outcome = self.body(frame, id, function);
-        if used {
-            self.report.leave();
-        }
-        self.memo.insert(key, outcome.clone());
-        outcome
-    }
-
-    /// The function's own sizes from the arguments' shapes, then every declared shape against its argument. Numbers
-    /// become locals. False when a diagnostic says what does not fit.
-    fn bind_sizes(&mut self, frame: &mut Frame, id: FunctionId, given: &[Given], span: Span) -> bool {
-        let function = self.program.function(id);
-        for (parameter, given) in function.parameters.iter().zip(given) {
-            match given {
-                Given::Number(number) => frame.declare(&parameter.name.text, Value::Number(*number)),
-                Given::Tensor(operand) => {
-                    let actual = operand.tensor.ty.shape.iter().rev();
-                    for (size, &actual) in parameter.ty.sizes.iter().rev().zip(actual) {
-                        if let ExprKind::Name(name) = &size.kind
-                            && function.generics.iter().any(|generic| generic.text == *name)
-                        {
-                            frame.sizes.entry(name.clone()).or_insert(actual);
-                        }
-                    }
-                }
-            }
-        }
-        if let Some(generic) = function.generics.iter().find(|generic| !frame.sizes.contains_key(&generic.text)) {
-            let message =
-                format!("the size `{}` of `{}` does not follow from its arguments", generic.text, self.title(id));
-            let diagnostic = Diagnostic::new(codes::E0309, span, message).label(generic.span, "declared here");
-            self.report.add(diagnostic.hint("a size that no argument's shape names is passed as an `int` parameter"));
-            return false;
-        }
-        let mut fits = true;
-        for (parameter, given) in function.parameters.iter().zip(given) {
-            let Given::Tensor(operand) = given else { continue };
-            self.report.enter(span, format!("in this use of `{}`", self.title(id)));
-            let declared = self.declared_sizes(frame, &parameter.ty);
-            self.report.leave();
-            let Some(declared) = declared else {
-                fits = false;
-                continue;
-            };
-            if !declared.accept(&operand.tensor.ty.shape) {
-                self.wrong_argument(id, parameter, &declared, operand);
-                fits = false;
-            }
-        }
-        fits
-    }
-
-    fn wrong_argument(
-        &mut self,
-        id: FunctionId,
-        parameter: &ptc_syntax::tree::Parameter,
-        declared: &DeclaredSizes,
-        operand: &Operand,
-    ) {
-        let message = format!(
-            "`{}` of `{}` is {}, not {}",
-            parameter.name.text,
-            self.title(id),
-            declared.describe(parameter.ty.element),
-            describe_type(&operand.tensor.ty)
-        );
-        let diagnostic = Diagnostic::new(codes::E0302, operand.span, message)
-            .label(operand.span, format!("this is {}", describe_type(&operand.tensor.ty)))
-            .label(parameter.ty.span, "declared here");
-        self.report.add(diagnostic);
-    }
-
-    fn body(&mut self, mut frame: Frame, id: FunctionId, function: &'p Function) -> Outcome {
-        let value = match self.block(&mut frame, &function.body) {
-            Some(value) => value,
-            None => {
-                let message = format!("`{}` gives no value", self.title(id));
-                let hint = "its last expression, without `;`, is its value";
-                self.report.add(Diagnostic::new(codes::E0307, function.name.span, message).hint(hint));
-                return Outcome::Failed;
-            }
-        };
-        let end = function.body.value.as_ref().map_or(function.body.span, |value| value.span);
-        let declared_int = function.result.as_ref().is_none_or(|result| result.ty.element == Element::Int);
-        match value {
-            Value::Unknown => return Outcome::Failed,
-            Value::Number(number) if declared_int => return Outcome::Number(number),
-            _ => {}
-        }
-        let Some(operand) = self.result(&mut frame, function, value, end) else { return Outcome::Failed };
-        frame.name_result(operand.tensor.slot);
-        let (steps, result) = prune(frame.steps, operand.tensor.slot);
-        let item = id.item;
-        let outer = match self.program.item(item) {
-            Item::Module(module) => module.attributes.as_slice(),
-            Item::Model(model) => model.attributes.as_slice(),
-            _ => &[],
-        };
-        let expanded = self.expanded(&steps);
-        if expanded > MAX_EXPANDED {
-            let message = format!("`{}` has more than {MAX_EXPANDED} operators", self.title(id));
-            self.report.add(Diagnostic::new(codes::E0308, function.name.span, message));
-            return Outcome::Failed;
-        }
-        let mut leaks = attributes::leaks(outer);
-        leaks.extend(attributes::leaks(&function.attributes));
-        self.bodies.push(Body {
-            steps,
-            result,
-            tolerance: attributes::tolerance(&function.attributes).or_else(|| attributes::tolerance(outer)),
-            leaks,
-            expanded,
-        });
-        Outcome::Tensor(BodyId(self.bodies.len() - 1), operand.tensor.ty)
-    }
-
-    /// The value against the declared result.
-    fn result(&mut self, frame: &mut Frame, function: &'p Function, value: Value, span: Span) -> Option<Operand> {
-        let operand = self.tensor(frame, value, span)?;
-        let Some(result) = &function.result else { return Some(operand) };
-        let declared = self.declared_sizes(frame, &result.ty)?;
-        if result.ty.element != operand.tensor.ty.element || !declared.accept(&operand.tensor.ty.shape) {
-            let message = format!(
-                "`{}` gives {}, but {} is declared",
-                function.name.text,
-                describe_type(&operand.tensor.ty),
-                declared.describe(result.ty.element)
-            );
-            let diagnostic = Diagnostic::new(codes::E0302, span, message).label(result.ty.span, "declared here");
-            self.report.add(diagnostic);
-            return None;
-        }
-        self.pin(frame, &operand.tensor, &result.ty);
-        Some(operand)
-    }
-
-    fn expanded(&self, steps: &[Step]) -> usize {
-        let sizes = steps.iter().map(|step| match &step.kind {
-            StepKind::Call(call) => self.bodies[call.body.0].expanded,
-            _ => 1,
-        });
-        sizes.fold(0usize, usize::saturating_add)
-    }
-
-    /// `Linear` for its `forward`, `MultiHead.masked` for another, `mean_pool` for a function of a file.
-    pub(crate) fn title(&self, id: FunctionId) -> String {
-        let function = &self.program.function(id).name.text;
-        match id.member {
-            Member::Itself => function.clone(),
-            Member::Function(_) if function == "forward" => self.program.name(id.item).to_string(),
-            Member::Function(_) | Member::Entry(_) => format!("{}.{function}", self.program.name(id.item)),
-        }
-    }
-
-    /// A function that nothing uses, as if everything were public.
-    pub(crate) fn instantiate_unused(&mut self, id: FunctionId) {
-        let function = self.program.function(id);
-        let owner = match id.member {
-            Member::Itself => None,
-            _ => Some(self.public_owner(id.item, function.name.span)),
-        };
-        let mut given = vec![];
-        for (at, parameter) in function.parameters.iter().enumerate() {
-            let mut frame = Frame::new(id.item.unit, None, BTreeMap::new());
-            let Some(declared) = self.declared_sizes(&mut frame, &parameter.ty) else { return };
-            let ty = TensorType {
-                element: parameter.ty.element,
-                shape: declared.sizes,
-                visibility: parameter.visibility.map_or(Party::Public, |declared| declared.party),
-            };
-            let why = Why::new(parameter.span, "declared here", vec![]);
-            let tensor = Tensor { slot: Slot(at), ty, why };
-            given.push(Given::Tensor(Operand { tensor, span: parameter.span }));
-        }
-        self.instantiate(id, owner, &given, function.name.span);
-    }
-
-    fn public_owner(&self, item: ItemId, span: Span) -> Owner {
-        let cover = match self.program.item(item) {
-            Item::Model(_) => None,
-            _ => Some(crate::value::Cover { party: Party::Public, span }),
-        };
-        Owner { item, sizes: vec![], cover }
-    }
-}
-
-impl Given {
-    fn key(&self) -> ArgumentKey {
-        match self {
-            Given::Tensor(operand) => ArgumentKey::Tensor(operand.tensor.ty.clone()),
-            Given::Number(number) => ArgumentKey::Number(number.to_bits()),
-        }
-    }
-
-    fn operand(&self) -> Option<&Operand> {
-        match self {
-            Given::Tensor(operand) => Some(operand),
-            Given::Number(_) => None,
-        }
-    }
 }
 
 /// Why the result of a call has its visibility: as an argument has it, or because the callee's parameters join.
-fn why_of_call(
-    title: &str,
-    party: Party,
-    owner: Option<&Owner>,
-    operands: &[&Operand],
-    span: Span,
-) -> std::rc::Rc<Why> {
+fn why_of_call(title: &str, party: Party, owner: Option<&Owner>, operands: &[&Operand], span: Span) -> Rc<Why> {
     if let Some(operand) = operands.iter().find(|operand| operand.tensor.ty.visibility == party) {
         return operand.tensor.why.clone();
     }

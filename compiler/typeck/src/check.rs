@@ -9,11 +9,11 @@ use ptc_syntax::suggest::nearest;
 use ptc_syntax::tree::{Element, Function, Item, Model, Party, SizeKind};
 
 use crate::attributes;
-use crate::call::{Given, Key, Outcome};
 use crate::checked::{Argument, Body, Checked, Entry, Slot};
+use crate::declarations;
 use crate::expression::tensor_type;
+use crate::instantiate::{Given, Key, Outcome};
 use crate::load::listed;
-use crate::names;
 use crate::program::{FunctionId, ItemId, Member, Program, UnitId};
 use crate::report::Report;
 use crate::scope::{Frame, Owner};
@@ -39,7 +39,7 @@ pub fn check(program: &Program, dims: &BTreeMap<String, u64>) -> Result<Checked,
         reported_depth: false,
         work: 0,
     };
-    names::check(program, &mut checker.report);
+    declarations::check(program, &mut checker.report);
     checker.check_dims();
     let model = checker.model();
     let mut entries = vec![];
@@ -79,17 +79,13 @@ pub(crate) struct Checker<'p> {
 
 impl<'p> Checker<'p> {
     /// Counts a piece of work; false when there has been too much.
-    pub(crate) fn spend(&mut self, _frame: &Frame, span: Span) -> bool {
+    pub(crate) fn spend(&mut self, span: Span) -> bool {
         self.work += 1;
         if self.work > MAX_WORK {
             let message = format!("checking this takes more than {MAX_WORK} operators and loop iterations");
             self.report.add(Diagnostic::new(codes::E0308, span, message));
         }
         self.work <= MAX_WORK
-    }
-
-    pub(crate) fn room_for_step(&mut self, frame: &Frame, span: Span) -> bool {
-        self.spend(frame, span)
     }
 
     fn check_dims(&mut self) {

@@ -137,7 +137,7 @@ impl<'p> Checker<'p> {
         };
         for value in values {
             // An empty body would not add steps; it still costs time.
-            if !self.spend(frame, over.span) {
+            if !self.spend(over.span) {
                 return;
             }
             let value = self.materialise(frame, value, over.span);

@@ -366,7 +366,7 @@ impl<'p> Checker<'p> {
         if x.tensor.ty.visibility == Party::Public || x.tensor.ty.visibility == party {
             return Some(x);
         }
-        if !self.room_for_step(frame, span) {
+        if !self.spend(span) {
             return None;
         }
         let ty = tensor_type(x.tensor.ty.element, x.tensor.ty.shape.clone(), party);

@@ -1,7 +1,6 @@
-//! What can be said of every declaration before any size is known: names exist, owners are declared, nothing is declared
-//! twice. Functions that no entry uses are looked at here too.
+//! Whether every name means something, in functions that no entry uses too; and types as far as they need no sizes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ptc_syntax::codes;
 use ptc_syntax::diagnostic::Diagnostic;
@@ -13,183 +12,14 @@ use ptc_syntax::tree::{
     TensorType,
 };
 
+use crate::declarations::distinct;
 use crate::fields::dimensions;
 use crate::load::listed;
 use crate::program::{Entity, ItemId, Program, UnitId};
 use crate::report::Report;
 use crate::stdlib;
 
-pub(crate) fn check(program: &Program, report: &mut Report) {
-    for (unit, of) in program.units.iter().enumerate() {
-        // Two functions of a file may share a name, not the number of parameters.
-        let functions = of.tree.items.iter().filter_map(|item| match item {
-            Item::Function(function) => Some(function),
-            _ => None,
-        });
-        twice(functions.map(|function| (&function.name, function.parameters.len())), report);
-        for (item, tree) in of.tree.items.iter().enumerate() {
-            let id = ItemId { unit: UnitId(unit), item };
-            let mut names = Names { program, report, unit: UnitId(unit), item: id, locals: vec![] };
-            match tree {
-                Item::Size(size) => names.expression(&size.value),
-                Item::Function(function) => names.function(function),
-                Item::Module(module) => {
-                    distinct(module.generics.iter(), report);
-                    members(program, id, &module.functions, &[], report);
-                    let mut names = Names { program, report, unit: UnitId(unit), item: id, locals: vec![] };
-                    module.fields.iter().for_each(|field| names.field(field));
-                    module.functions.iter().for_each(|function| names.function(function));
-                }
-                Item::Model(model) => {
-                    members(program, id, &model.functions, &model.entries, report);
-                    model.fields.iter().for_each(|field| unowned(field, report));
-                    let mut names = Names { program, report, unit: UnitId(unit), item: id, locals: vec![] };
-                    model.fields.iter().for_each(|field| names.field(field));
-                    model.functions.iter().for_each(|function| names.function(function));
-                    for function in &model.entries {
-                        names.function(function);
-                        entry(function, names.report);
-                    }
-                }
-                Item::Use(_) | Item::Error(_) => {}
-            }
-        }
-    }
-    endless_modules(program, report);
-}
-
-fn distinct<'a>(names: impl Iterator<Item = &'a Name>, report: &mut Report) {
-    twice(names.map(|name| (name, ())), report);
-}
-
-fn twice<'a, K: Ord>(names: impl Iterator<Item = (&'a Name, K)>, report: &mut Report) {
-    let mut seen: BTreeMap<(&str, K), Span> = BTreeMap::new();
-    for (name, key) in names {
-        if name.text.is_empty() {
-            continue;
-        }
-        match seen.entry((&name.text, key)) {
-            std::collections::btree_map::Entry::Vacant(free) => drop(free.insert(name.span)),
-            std::collections::btree_map::Entry::Occupied(before) => {
-                let message = format!("`{}` is declared twice", name.text);
-                report.add(
-                    Diagnostic::new(codes::E0205, name.span, message).label(*before.get(), "declared here before"),
-                );
-            }
-        }
-    }
-}
-
-/// Fields and functions of one module or model.
-fn members(program: &Program, id: ItemId, functions: &[Function], entries: &[Function], report: &mut Report) {
-    distinct(program.fields(id).iter().map(|field| &field.name).chain(entries.iter().map(|entry| &entry.name)), report);
-    twice(functions.iter().map(|function| (&function.name, function.parameters.len())), report);
-    for function in functions {
-        let fields = program.fields(id).iter().map(|field| &field.name);
-        if let Some(taken) =
-            fields.chain(entries.iter().map(|entry| &entry.name)).find(|name| name.text == function.name.text)
-        {
-            let message = format!("`{}` is declared twice", function.name.text);
-            let diagnostic = Diagnostic::new(codes::E0205, function.name.span, message);
-            report.add(diagnostic.label(taken.span, "declared here before"));
-        }
-    }
-}
-
-/// A model's field says who owns its parameters.
-fn unowned(field: &Field, report: &mut Report) {
-    if field.visibility.is_some() {
-        return;
-    }
-    let message = format!("who owns `{}`?", field.name.text);
-    let hint = "write `@server` for weights that stay private, `@public` for weights that both parties may see";
-    report.add(Diagnostic::new(codes::E0401, field.span, message).hint(hint));
-}
-
-/// What only an entry must say.
-fn entry(entry: &Function, report: &mut Report) {
-    if let Some(generic) = entry.generics.first() {
-        let message = "an entry has no sizes of its own";
-        let hint = "declare a `dim`; `ptc build --dim` sets it";
-        report.add(Diagnostic::new(codes::E0309, generic.span, message).hint(hint));
-    }
-    for parameter in &entry.parameters {
-        match parameter.visibility {
-            None => {
-                let message = format!("who knows `{}`?", parameter.name.text);
-                let hint = "write `@client` for the client's input, `@server` or `@public` otherwise";
-                report.add(Diagnostic::new(codes::E0402, parameter.span, message).hint(hint));
-            }
-            Some(declared) if declared.party == Party::Secret => {
-                let message = format!("`{}` must come from somebody", parameter.name.text);
-                let hint = "write who brings it: `@client`, `@server` or `@public`";
-                report.add(Diagnostic::new(codes::E0407, declared.span, message).hint(hint));
-            }
-            Some(_) => {}
-        }
-        if parameter.ty.any_leading {
-            let message = "the sizes of an entry's arguments are all written out";
-            report.add(Diagnostic::new(codes::E0309, parameter.ty.span, message).hint("declare a `dim` for each"));
-        }
-        if parameter.ty.element == Element::Int {
-            let message = "an entry takes `real`, `token` or `bit` tensors";
-            let hint = "a number known at compile time is a `dim`";
-            report.add(Diagnostic::new(codes::E0304, parameter.ty.span, message).hint(hint));
-        }
-    }
-    match entry.result.as_ref().map(|result| result.visibility) {
-        Some(Some(declared)) if declared.party == Party::Secret => {
-            let message = format!("nobody would learn the result of `{}`", entry.name.text);
-            let hint = "write who learns it: `@client`, `@server` or `@public`";
-            report.add(Diagnostic::new(codes::E0403, declared.span, message).hint(hint));
-        }
-        Some(Some(_)) => {}
-        Some(None) | None => {
-            let message = format!("who learns the result of `{}`?", entry.name.text);
-            let span = entry.result.as_ref().map_or(entry.name.span, |result| result.ty.span);
-            let hint = "write its type and who learns it: `-> real[D] @client`";
-            report.add(Diagnostic::new(codes::E0403, span, message).hint(hint));
-        }
-    }
-}
-
-/// Modules contain each other without end.
-fn endless_modules(program: &Program, report: &mut Report) {
-    let mut done = BTreeSet::new();
-    for (unit, of) in program.units.iter().enumerate() {
-        for item in 0..of.tree.items.len() {
-            descend(program, ItemId { unit: UnitId(unit), item }, &mut vec![], &mut done, report);
-        }
-    }
-}
-
-fn descend(program: &Program, id: ItemId, path: &mut Vec<ItemId>, done: &mut BTreeSet<ItemId>, report: &mut Report) {
-    if done.contains(&id) {
-        return;
-    }
-    path.push(id);
-    for field in program.fields(id) {
-        let mut ty = &field.ty;
-        while let FieldType::Array { element, .. } = ty {
-            ty = element;
-        }
-        let FieldType::Module { name, .. } = ty else { continue };
-        let Some(Entity::Module(inner)) = program.resolve(id.unit, &name.text) else { continue };
-        match path.iter().position(|outer| *outer == inner) {
-            Some(at) => {
-                let mut names: Vec<&str> = path[at..].iter().map(|id| program.name(*id)).collect();
-                names.push(program.name(inner));
-                let message = format!("modules contain each other without end: {}", names.join(" -> "));
-                report.add(Diagnostic::new(codes::E0208, field.span, message));
-            }
-            None => descend(program, inner, path, done, report),
-        }
-    }
-    path.pop();
-    done.insert(id);
-}
-
-struct Names<'p, 'r> {
+pub(crate) struct Names<'p, 'r> {
     program: &'p Program,
     report: &'r mut Report,
     unit: UnitId,
@@ -198,8 +28,12 @@ struct Names<'p, 'r> {
     locals: Vec<BTreeSet<String>>,
 }
 
-impl Names<'_, '_> {
-    fn field(&mut self, field: &Field) {
+impl<'p, 'r> Names<'p, 'r> {
+    pub fn new(program: &'p Program, report: &'r mut Report, item: ItemId) -> Names<'p, 'r> {
+        Names { program, report, unit: item.unit, item, locals: vec![] }
+    }
+
+    pub fn field(&mut self, field: &Field) {
         if let Some(declared) = field.visibility
             && declared.party == Party::Secret
         {
@@ -289,7 +123,7 @@ impl Names<'_, '_> {
         }
     }
 
-    fn function(&mut self, function: &Function) {
+    pub fn function(&mut self, function: &Function) {
         distinct(
             function.generics.iter().chain(function.parameters.iter().map(|parameter| &parameter.name)),
             self.report,
@@ -361,7 +195,7 @@ impl Names<'_, '_> {
         self.locals.iter().any(|scope| scope.contains(name))
     }
 
-    fn expression(&mut self, expr: &Expr) {
+    pub fn expression(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Name(name) => self.name(name, expr.span, Wanted::Value),
             // What a value has is known when it is.
