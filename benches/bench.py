@@ -1,0 +1,415 @@
+#!/usr/bin/env python3
+"""Measures accuracy, exactness of predictions, traffic, time and memory of real sessions of three processes.
+
+    python3 benches/bench.py target/release/ptc [--only PART ...] [--queries N] [--ring-product FILE]
+
+Prints tables and writes `benches/results.json`. Ends with 1 if a bar is missed or a part could not be measured.
+Python's standard library is enough; benches/README.md tells what each figure is.
+"""
+
+import argparse
+import ast
+import json
+import math
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import links
+import peers
+import session
+from session import Failure, Setting, median
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+PARTS = ["accuracy", "repeat", "sections", "time", "links", "ring", "peers"]
+
+
+@dataclass
+class Example:
+    name: str
+    folder: str
+    weights: str
+    fetch: str  # what makes its files
+    dims: tuple = ()
+    unused: tuple = ()
+
+    def file(self, name):
+        return EXAMPLES / self.folder / name
+
+
+UNUSED = ("pooler", "embeddings.position_ids")
+MINILM = ("minilm", "model/model.safetensors", "python3 examples/minilm/fetch.py")
+MODELS = {
+    model.name: model
+    for model in [
+        Example("hello", "hello", "model.safetensors", "git checkout examples/hello"),
+        Example("sections", "sections", "model.safetensors", "git checkout examples/sections"),
+        Example("minilm32", *MINILM, ("S=32",), UNUSED),
+        Example("minilm128", *MINILM, ("S=128",), UNUSED),
+        Example(
+            "bertlayer", "bertlayer", "data/model.safetensors",
+            "python3 examples/bertlayer/make.py` (needs numpy and safetensors), `",
+        ),  # fmt: skip
+    ]
+}
+
+# Bars: what a figure must reach, and how it is compared.
+COSINE, DIFFERENCE = 0.9999, 2e-3
+LABELS = 199
+TRAFFIC_BYTES, ROUNDS = 60e6, 900
+SPEEDUP = 8
+BUILD_SECONDS, MEMORY_BYTES = 3, 1e9
+RING_RATES = {"W64": 8, "W32": 25}
+RING_SHAPE = "128x768x768"
+
+
+class Bench:
+    def __init__(self, arguments, folder):
+        self.arguments, self.folder = arguments, folder
+        self.cache = folder / "cache"
+        self.settings, self.build_seconds = {}, {}
+        self.exact = {}  # by model: sessions seen, sessions as predicted
+        self.results = {"machine": session.machine(), "bars": [], "problems": []}
+
+    def setting(self, name, link=None):
+        """The model's plan, built once."""
+        model = MODELS[name]
+        if not model.file(model.weights).exists():
+            raise Failure(f"`{model.file(model.weights).relative_to(ROOT)}` is missing\nhint: run `{model.fetch}`".replace(", ``", ""))
+        if name not in self.settings:
+            plan = self.folder / f"{name}.plan"
+            source = model.file(f"{model.folder}.ptx")
+            self.build_seconds[name] = session.build(self.arguments.ptc, source, plan, model.dims)
+            self.settings[name] = plan
+        return Setting(self.arguments.ptc, self.settings[name], model.file(model.weights), list(model.unused), link)
+
+    def run(self, name, given, link=None):
+        done = session.run(self.setting(name, link), given, self.cache)
+        seen = self.exact.setdefault(name, [0, 0])
+        seen[0] += 1
+        seen[1] += done.predictions_hold()
+        return done
+
+    def texts(self, texts):
+        if any("\n" in text for text in texts):
+            raise Failure("a text has more than one line")
+        file = self.folder / "texts.txt"
+        file.write_text("".join(text + "\n" for text in texts))
+        return ["--texts", file]
+
+    def given(self, name, texts=None):
+        """The client's arguments: several queries where the input is text, one where it is an array."""
+        model = MODELS[name]
+        if model.folder == "hello":
+            return ["--input", f"x={model.file('x.json')}"]
+        if model.folder == "bertlayer":
+            return ["--input", f"x={model.file('data/x.npy')}"]
+        tokenizer = model.file("tokenizer.json" if model.folder == "sections" else "model/tokenizer.json")
+        return [*self.texts(texts), "--tokenizer", tokenizer]
+
+    def bar(self, what, measured, holds, wanted):
+        self.results["bars"].append({"what": what, "measured": measured, "wanted": wanted, "holds": bool(holds)})
+        print(f"  {'ok    ' if holds else 'MISSED'}  {what}: {measured} (bar: {wanted})")
+
+
+# --- the parts ----------------------------------------------------------------------------------------------------
+
+
+def references(size):
+    lines = MODELS["minilm32"].file("reference.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if line["tokens"] <= size]
+
+
+def accuracy(bench):
+    """Every value of a private answer beside floating point."""
+    bench.results["accuracy"] = {}
+    for size in (32, 128):
+        expected = references(size)
+        done = bench.run(f"minilm{size}", bench.given(f"minilm{size}", [line["text"] for line in expected]))
+        pairs = [(result["embed"]["data"], line["embedding"]) for result, line in zip(done.results, expected, strict=True)]
+        compared(bench, f"minilm{size}", pairs)
+    folder = EXAMPLES / "bertlayer/data"
+    done = bench.run("bertlayer", bench.given("bertlayer"))
+    compared(bench, "bertlayer", [(done.results[0]["run"]["data"], array(folder / "expected.npy"))], bars=False)
+    done = bench.run("hello", bench.given("hello"))
+    expected = json.loads(MODELS["hello"].file("expected.json").read_text())
+    compared(bench, "hello", [(done.results[0]["infer"]["data"], expected["infer"]["data"])], bars=False)
+
+
+def compared(bench, name, pairs, bars=True):
+    cosines, differences = [cosine(*pair) for pair in pairs], [difference(*pair) for pair in pairs]
+    worst = {"queries": len(pairs), "cosine": min(cosines), "difference": max(differences)}
+    bench.results["accuracy"][name] = worst
+    print(f"  {name:10} {len(pairs):3} queries  worst cosine {worst['cosine']:.7f}  worst difference {worst['difference']:.1e}")
+    if bars:
+        bench.bar(f"{name}: worst cosine", f"{worst['cosine']:.7f}", worst["cosine"] >= COSINE, f">= {COSINE}")
+        bench.bar(f"{name}: worst difference", f"{worst['difference']:.1e}", worst["difference"] <= DIFFERENCE, f"<= {DIFFERENCE}")
+
+
+def repeat(bench):
+    """The same query again and again: shares are drawn anew each time, and none may give an outlier."""
+    line = max(references(32), key=lambda line: line["tokens"])
+    done = bench.run("minilm32", bench.given("minilm32", [line["text"]] * 20))
+    answers = [result["embed"]["data"] for result in done.results]
+    worst = max(difference(answer, line["embedding"]) for answer in answers)
+    spread = max(max(column) - min(column) for column in zip(*answers))
+    bench.results["repeat"] = {"queries": len(answers), "difference": worst, "spread": spread}
+    print(f"  minilm32, the same text {len(answers)} times: worst difference {worst:.1e}, largest spread of a value {spread:.1e}")
+    bench.bar("no outlier in 20 equal queries", f"{worst:.1e}", worst <= DIFFERENCE, f"<= {DIFFERENCE}")
+
+
+def sections(bench):
+    """Labels of held-out descriptions, private beside float."""
+    model = MODELS["sections"]
+    held_out = [json.loads(line) for line in model.file("held_out.jsonl").read_text().splitlines()]
+    given = bench.given("sections", [line["text"] for line in held_out])
+    done = bench.run("sections", [*given, "--labels", model.file("labels.json")])
+    agreeing = sum(label == line["label"] for label, line in zip(done.labels, held_out, strict=True))
+    worst = max(
+        difference(result["classify"]["data"], line["logits"]) for result, line in zip(done.results, held_out, strict=True)
+    )
+    online, offline = median(done.online_seconds), median(done.offline_seconds)
+    bench.results["sections"] = {
+        "agreeing": agreeing, "of": len(held_out), "difference": worst,
+        "online_seconds": online, "offline_seconds": offline, "load": done.load,
+    }  # fmt: skip
+    print(f"  logits differ by at most {worst:.1e}; a query takes {online:.3f} s online, {offline:.3f} s offline")
+    bench.bar("sections: labels agree", f"{agreeing} of {len(held_out)}", agreeing >= LABELS, f">= {LABELS}")
+
+
+def times(bench):
+    """Seconds, bytes and memory, model by model."""
+    bench.results["time"] = {}
+    print(f"  {'':10} {'build':>6} {'setup':>6} {'weights':>8} {'offline':>8} {'online':>7} {'both':>7}   (s; medians)")
+    for name in ("minilm32", "minilm128", "bertlayer"):
+        bench.results["time"][name] = timed(bench, name)
+    for name, row in bench.results["time"].items():
+        server, client, dealer = (row["peak_memory_bytes"][role] / 1e6 for role in ("server", "client", "dealer"))
+        traffic, offline = row["online"], row["offline"]
+        print(
+            f"  {name}: {traffic['rounds']} rounds, {total(traffic) / 1e6:.2f} MB online, {total(offline) / 1e6:.2f} MB "
+            f"from the dealer a query; peak memory server {server:.0f}, client {client:.0f}, dealer {dealer:.0f} MB"
+        )
+    small = bench.results["time"]["minilm32"]["online"]
+    bench.bar("minilm32: MB online", f"{total(small) / 1e6:.2f}", total(small) <= TRAFFIC_BYTES, f"<= {TRAFFIC_BYTES / 1e6:.0f}")
+    bench.bar("minilm32: rounds", small["rounds"], small["rounds"] <= ROUNDS, f"<= {ROUNDS}")
+    slowest = max(bench.build_seconds[name] for name in ("minilm32", "minilm128"))
+    bench.bar("minilm: seconds to build", f"{slowest:.2f}", slowest < BUILD_SECONDS, f"< {BUILD_SECONDS}")
+    peak = max(max(row["peak_memory_bytes"][role] for role in ("server", "client")) for row in bench.results["time"].values())
+    bench.bar("peak memory of a party, MB", f"{peak / 1e6:.0f}", peak < MEMORY_BYTES, f"< {MEMORY_BYTES / 1e6:.0f}")
+
+
+def timed(bench, name):
+    """After a session that fills the caches: a warm-up query and then the timed ones."""
+    queries = bench.arguments.queries
+    if name == "bertlayer":  # an array is one query: sessions instead
+        cold, *runs = [bench.run(name, bench.given(name)) for _ in range(1 + queries)]
+        online, offline = [[seconds[0] for seconds in column] for column in ([run.online_seconds for run in runs], [run.offline_seconds for run in runs])]
+    else:
+        texts = [line["text"] for line in references(int(name.removeprefix("minilm")))]
+        cold = bench.run(name, bench.given(name, texts[:1]))
+        runs = [bench.run(name, bench.given(name, [texts[at % len(texts)] for at in range(1 + queries)]))]
+        online, offline = runs[0].online_seconds[1:], runs[0].offline_seconds[1:]
+    once = {phase: median([run.client["phases"][phase]["seconds"] for run in runs]) for phase in ("setup", "weights")}
+    row = {
+        "build_seconds": bench.build_seconds[name],
+        "setup_seconds": once["setup"],
+        "weights_seconds": once["weights"],
+        "cold": {phase: cold.client["phases"][phase]["seconds"] for phase in ("setup", "weights", "offline", "online")},
+        "cold_wall_seconds": cold.wall_seconds,
+        "offline_seconds": median(offline),
+        "online_seconds": median(online),
+        "all_offline_seconds": offline,
+        "all_online_seconds": online,
+        "total_seconds": median([sum(pair) for pair in zip(offline, online)]),
+        "online": runs[0].per_query("online"),
+        "offline": runs[0].per_query("offline"),
+        "weights": runs[0].per_query("weights") if name == "bertlayer" else runs[0].client["phases"]["weights"],
+        "peak_memory_bytes": {
+            "server": max(run.server["peak_memory_bytes"] for run in runs),
+            "client": max(run.client["peak_memory_bytes"] for run in runs),
+            "dealer": max(run.dealer_peak_bytes for run in runs),
+        },
+        "load": [runs[0].load[0], runs[-1].load[1]],
+        "others_cpu_seconds": sum(run.others_cpu_seconds for run in runs),
+    }
+    columns = [row[key] for key in ("build_seconds", "setup_seconds", "weights_seconds", "offline_seconds", "online_seconds", "total_seconds")]
+    widths = (6, 6, 8, 8, 7, 7)
+    print(f"  {name:10} " + " ".join(f"{value:{width}.3f}" for value, width in zip(columns, widths)) + f"   {noise(row)}")
+    return row
+
+
+def linked(bench):
+    """Slower links: computed from exact rounds and bytes, and one of them emulated."""
+    bench.results["links"] = {}
+    for name in ("minilm32", "minilm128", "bertlayer"):
+        row = bench.results.get("time", {}).get(name)
+        if not row:
+            raise Failure("slower links are computed from the part `time`, which is absent")
+        for profile, (bits, round_trip) in links.PROFILES.items():
+            low, high = links.waiting(row["online"], profile)
+            local = row["online_seconds"]
+            bench.results["links"][f"{name} {profile}"] = {"waiting_seconds": [low, high], "local_seconds": local}
+            title = f"{profile} ({bits / 1e6:.0f} Mbit/s, {round_trip * 1e3:g} ms there and back)"
+            print(f"  {name:10} {title:46} {local:6.2f} s here + {low:.2f} to {high:.2f} s waiting")
+    for name, profile in (("minilm32", "wan"), ("minilm32", "wan-slow"), ("bertlayer", "wan-slow")):
+        texts = [references(32)[0]["text"]] * 3
+        done = bench.run(name, bench.given(name, texts), links.Link(profile))
+        seconds = median(done.online_seconds)
+        bench.results["links"][f"{name} {profile} emulated"] = {"online_seconds": seconds, "load": done.load}
+        print(f"  {name:10} {profile}, emulated: {seconds:.2f} s online   {noise({'load': done.load, 'others_cpu_seconds': done.others_cpu_seconds})}")
+
+
+def ring(bench):
+    """Products of rings on one core and on all: the bench of the kernels."""
+    given = bench.arguments.ring_product
+    before = os.getloadavg()[0]
+    if given:
+        text = Path(given).read_text()
+    else:
+        command = ["cargo", "bench", "--quiet", "--bench", "ring_product"]
+        if not shutil.which("cargo"):
+            raise Failure("`cargo` is not on the PATH\nhint: install Rust, or give its output with `--ring-product FILE`")
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise Failure(f"`{' '.join(command)}` failed:\n{done.stderr[-2000:]}")
+        text = done.stdout
+    rows = [line.split() for line in text.splitlines() if f" {RING_SHAPE} " in line and "cold" not in line]
+    if not rows:
+        raise Failure(f"the bench of ring products has no row {RING_SHAPE}")
+    rates = {f"{word} {backend}": [float(one), float(all_cores)] for word, _, backend, one, all_cores in rows}
+    bench.results["ring"] = {"shape": RING_SHAPE, "giga_multiply_adds_per_second": rates, "load": [before, os.getloadavg()[0]]}
+    for title, (one, all_cores) in rates.items():
+        print(f"  {RING_SHAPE} {title:14} {one:6.2f} G multiply-adds/s on one core, {all_cores:6.2f} on all")
+    for word, bar in RING_RATES.items():
+        best = rates.get(f"{word} llvm", [0])[0]
+        bench.bar(f"{RING_SHAPE} in {word}, compiled, one core", f"{best:.2f} G/s", best >= bar, f">= {bar}")
+
+
+def beside(bench):
+    """SPU on the same weights and inputs, and how much longer it takes."""
+    found, absent = peers.folder()
+    if not found:
+        bench.results["peers"] = {"absent": absent}
+        print(f"  {absent}")
+        return
+    bench.results["peers"] = {}
+    for work in peers.WORKS:
+        ours = bench.results.get("time", {}).get(work)
+        if not ours:
+            raise Failure("peers are compared with the part `time`, which is absent")
+        spu = peers.spu(found, work)
+        again = timed(bench, work)  # before and after, so that what else the machine does meets both
+        online = median(ours["all_online_seconds"] + again["all_online_seconds"])
+        whole = online + median(ours["all_offline_seconds"] + again["all_offline_seconds"])
+        ratios = [spu["median_s"] / online, spu["median_s"] / whole]
+        bench.results["peers"][work] = {
+            "spu": spu, "online_seconds": online, "total_seconds": whole, "ratio_online": ratios[0], "ratio_total": ratios[1],
+        }  # fmt: skip
+        print(
+            f"  {work}: SPU {spu['median_s']:.2f} s, {sum(spu['sent_bytes']) / 1e6:.0f} MB, {max(spu['sends'])} messages; "
+            f"here {online:.3f} s online, {whole:.3f} s with offline, {total(ours['online']) / 1e6:.1f} MB online, "
+            f"{total(ours['offline']) / 1e6:.1f} MB offline   (others' CPU during SPU's runs: {spu['other_cpu_s']} s)"
+        )
+        print(f"  {work}: {ratios[0]:.1f} times faster online, {ratios[1]:.1f} times with the offline phase")
+        bench.bar(f"{work}: times faster than SPU online", f"{ratios[0]:.1f}", ratios[0] >= SPEEDUP, f">= {SPEEDUP}")
+
+
+def exactness(bench):
+    """Every session of this run: what was predicted is what was measured."""
+    bench.results["exact"] = {name: {"sessions": seen, "as_predicted": exact} for name, (seen, exact) in bench.exact.items()}
+    for name, (seen, exact) in bench.exact.items():
+        what = f"{name}: sessions whose rounds and bytes are as predicted"
+        bench.bar(what, f"{exact} of {seen}", exact == seen, "all, to the byte")
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def cosine(a, b):
+    dot = lambda x, y: math.fsum(u * v for u, v in zip(x, y, strict=True))
+    return dot(a, b) / math.sqrt(dot(a, a) * dot(b, b))
+
+
+def difference(a, b):
+    return max(abs(x - y) for x, y in zip(a, b, strict=True))
+
+
+def total(traffic):
+    return traffic["sent_bytes"] + traffic["received_bytes"]
+
+
+def array(path):
+    """The numbers of a little-endian float `.npy` file, row by row."""
+    data = path.read_bytes()
+    length = struct.unpack("<H", data[8:10])[0]
+    header = ast.literal_eval(data[10 : 10 + length].decode())
+    if data[:7] != b"\x93NUMPY\x01" or header["fortran_order"] or header["descr"] not in ("<f4", "<f8"):
+        raise Failure(f"`{path}` is no array of floats in version 1 of the format, row by row")
+    body = data[10 + length :]
+    width = int(header["descr"][2])
+    return struct.unpack(f"<{len(body) // width}{'f' if width == 4 else 'd'}", body)
+
+
+def noise(row):
+    before, after = row["load"]
+    return f"load {before:.1f} to {after:.1f}, others' CPU {row['others_cpu_seconds']:.1f} s"
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+TITLES = {
+    "accuracy": ("accuracy", accuracy),
+    "repeat": ("the same query again", repeat),
+    "sections": ("sections", sections),
+    "time": ("time and memory", times),
+    "links": ("slower links, online phase", linked),
+    "ring": ("ring products", ring),
+    "peers": ("beside SPU 0.9.5, SEMI2K", beside),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ptc", type=lambda text: Path(text).resolve(), help="the program, e.g. target/release/ptc")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="the parts to measure")
+    parser.add_argument("--queries", type=int, default=9, help="timed queries a model, after one to warm up")
+    parser.add_argument("--ring-product", help="a file with the output of `cargo bench --bench ring_product`")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results.json")
+    arguments = parser.parse_args()
+    if not os.access(arguments.ptc, os.X_OK):
+        sys.exit(f"error: `{arguments.ptc}` is not there\nhint: run `make build`")
+    with tempfile.TemporaryDirectory(prefix="ptc-bench-") as folder:
+        sys.exit(measure(Bench(arguments, Path(folder))))
+
+
+def measure(bench):
+    machine, results = bench.results["machine"], bench.results
+    print(f"{machine['processor']}, {machine['cores']} cores, {machine['widest']}; load {os.getloadavg()[0]:.2f}")
+    for part in PARTS:
+        if part not in bench.arguments.only:
+            continue
+        title, body = TITLES[part]
+        print(f"\n{title}", flush=True)
+        try:
+            body(bench)
+        except (Failure, OSError) as problem:
+            results["problems"].append(f"{title}: {problem}")
+            print(f"  not measured: {problem}")
+    print("\npredictions")
+    exactness(bench)
+    results["load_at_the_end"] = os.getloadavg()[0]
+    bench.arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+    missed = sum(not bar["holds"] for bar in results["bars"])
+    print(f"\n{len(results['bars'])} bars, {missed} missed; {len(results['problems'])} parts not measured; load {os.getloadavg()[0]:.2f}")
+    return 1 if missed or results["problems"] else 0
+
+
+if __name__ == "__main__":
+    main()

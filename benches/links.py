@@ -1,0 +1,90 @@
+"""Links slower than loopback: what they add, computed from exact rounds and bytes, and an emulator to see it happen."""
+
+import queue
+import socket
+import threading
+import time
+
+# Bits a second, and seconds for there and back.
+PROFILES = {
+    "lan-fast": (5e9, 0.001),
+    "lan": (1e9, 0.0005),
+    "wan": (400e6, 0.004),
+    "wan-slow": (100e6, 0.040),
+}
+CHUNK = 1 << 16
+
+
+def waiting(traffic, profile):
+    """Seconds that a query waits for the link: at least, with the directions always overlapping, and at most, never.
+
+    In a round both parties send and both wait for what comes, so that a round takes the time of one way.
+    """
+    bits_per_second, round_trip = PROFILES[profile]
+    ways = [8 * traffic[key] / bits_per_second for key in ("sent_bytes", "received_bytes")]
+    latency = traffic["rounds"] * round_trip / 2
+    return latency + max(ways), latency + sum(ways)
+
+
+class Link:
+    """Forwards one connection; each direction has its own rate, and its bytes arrive a fixed time after they left.
+
+    What has left stays in a queue without a limit, as in a network that loses nothing.
+    """
+
+    def __init__(self, profile):
+        bits_per_second, round_trip = PROFILES[profile]
+        self.bytes_per_second, self.way = bits_per_second / 8, round_trip / 2
+
+    def between(self, server_at):
+        """The address to connect to instead of `server_at`, `HOST:PORT`."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.join, args=(listener, server_at), daemon=True).start()
+        return "{}:{}".format(*listener.getsockname())
+
+    def join(self, listener, server_at):
+        client, _ = listener.accept()
+        listener.close()
+        server = patient_connection(server_at)
+        for source, target in ((client, server), (server, client)):
+            target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            flight = queue.SimpleQueue()
+            threading.Thread(target=self.take, args=(source, flight), daemon=True).start()
+            threading.Thread(target=deliver, args=(flight, target), daemon=True).start()
+
+    def take(self, source, flight):
+        free = 0.0  # when the wire has taken all bytes so far
+        while True:
+            try:
+                data = source.recv(CHUNK)
+            except OSError:
+                data = b""
+            free = max(free, time.monotonic()) + len(data) / self.bytes_per_second
+            flight.put((free + self.way, data))
+            if not data:
+                return
+
+
+def deliver(flight, target):
+    while True:
+        due, data = flight.get()
+        delay = due - time.monotonic()
+        if delay > 0:
+            time.sleep(delay)
+        try:
+            if not data:
+                target.shutdown(socket.SHUT_WR)
+                return
+            target.sendall(data)
+        except OSError:
+            return
+
+
+def patient_connection(address):
+    host, port = address.rsplit(":", 1)
+    for _ in range(300):
+        try:
+            return socket.create_connection((host, int(port)))
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    return socket.create_connection((host, int(port)))
