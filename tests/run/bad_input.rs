@@ -1,8 +1,20 @@
 //! What users get wrong, each with the message that mends it.
 
 use ptc_plan::float::FloatTensor;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
-use crate::support::{Process, Workshop, check_failure, example, ptc, write_weights};
+use crate::support::{Process, Workshop, check_failure, example, ptc};
+
+/// Writes a safetensors file of single-precision tensors.
+fn write_weights(path: &str, tensors: &[(&str, FloatTensor)]) {
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().map(|(_, tensor)| tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
+        (*name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).unwrap())
+    });
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
 
 fn weight() -> FloatTensor {
     FloatTensor::new(vec![3, 4], vec![0.5; 12])

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use crate::support::{Workshop, check_failure, example, json, ptc};
+use crate::support::{Workshop, check_failure, example, ptc};
+
+fn json(path: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
 
 fn numbers(value: &Value) -> Vec<f64> {
     value["data"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
@@ -144,7 +148,7 @@ fn a_simulation_agrees_with_floating_point() {
     assert!((numbers(&found["infer"])[0] - 5.375).abs() < 2e-3);
     assert!(simulated.stderr.contains("differs from the model's floating point by"), "{}", simulated.stderr);
     // Nothing agrees to the last bit of single precision but by chance; a tolerance of nothing is refused by name.
-    let strict = ptc(&[&arguments[..], &["--cache", &cache, "--drift", "-1"]].concat());
+    let strict = ptc(&[&arguments[..], &["--cache", &cache, "--drift=-1"]].concat());
     assert!(!strict.success);
     assert!(strict.stderr.contains("the first to drift beyond -1: `"), "{}", strict.stderr);
 }

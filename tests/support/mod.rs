@@ -1,14 +1,11 @@
 //! Real processes of the program under test, on loopback, each with an end in sight.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use ptc_plan::float::FloatTensor;
 
 /// Far more than any of these takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -164,21 +161,4 @@ impl Workshop {
         arguments.extend(options);
         Process::start(&arguments)
     }
-}
-
-/// Writes a safetensors file of single-precision tensors.
-pub fn write_weights(path: &str, tensors: &[(&str, FloatTensor)]) {
-    let bytes: Vec<(&str, &FloatTensor, Vec<u8>)> = tensors
-        .iter()
-        .map(|(name, tensor)| (*name, tensor, tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect()))
-        .collect();
-    let views = bytes.iter().map(|(name, tensor, bytes)| {
-        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, tensor.shape.clone(), bytes).unwrap();
-        (*name, view)
-    });
-    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
-}
-
-pub fn json(path: &str) -> serde_json::Value {
-    serde_json::from_reader(File::open(path).unwrap()).unwrap()
 }

@@ -59,20 +59,26 @@ pub struct Arguments {
 }
 
 #[derive(clap::Args)]
-#[group(id = "address")]
 pub struct Meeting {
-    /// Wait for the other party here.
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "connect", conflicts_with = "connect")]
-    pub listen: Option<String>,
-    /// Find the other party there.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub connect: Option<String>,
+    #[command(flatten)]
+    pub address: Address,
     /// How long to look for the others. Default: 30 to connect, 600 to be connected to.
     #[arg(long, value_name = "SECONDS")]
     pub wait: Option<u64>,
     /// How long a connection may be silent.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub timeout: u64,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Address {
+    /// Wait for the other party here.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+    /// Find the other party there.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub connect: Option<String>,
 }
 
 fn party(text: &str) -> Result<Party, String> {
@@ -102,7 +108,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let backend = arguments.backend.open()?;
     let (total, _) = price::total(&plan);
     let progress = Progress::new(total.rounds);
-    let listener = arguments.meeting.listen.as_deref().map(tcp::listen).transpose()?;
+    let listener = arguments.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
     let parameters = parameters(&arguments, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
     let role = match party {
@@ -153,7 +159,7 @@ impl Meeting {
     }
 
     fn find(&self, listener: Option<tcp::Listener>, progress: &Progress) -> Result<tcp::Tcp, Failure> {
-        match (listener, &self.connect) {
+        match (listener, &self.address.connect) {
             (Some(listener), _) => {
                 progress.say(&format!("waiting for the other party on {}", listener.local_address()?));
                 Ok(listener.accept(Some(self.patience(600)), self.idle())?)

@@ -160,6 +160,9 @@ impl Session {
 fn agree(own: &[u8; 32], peer: &mut dyn Channel, hint: &'static str) -> Result<(), RunError> {
     peer.send(own.to_vec())?;
     let other = peer.receive(own.len())?;
+    if other.len() != own.len() {
+        return Err(PeerError::WrongLength { expected: own.len(), found: other.len() }.into());
+    }
     if other == own { Ok(()) } else { Err(RunError::PublicValuesDiffer(hint)) }
 }
 
