@@ -81,7 +81,16 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
     let unmeasured = unmeasured(&graph, request);
     let (graph, sources) = passes(&graph, request, None, sources)?;
     match ptc_codegen::generate(&graph, trust) {
-        Ok(generated) => Ok(Built { graph, generated, sources, warnings, unmeasured }),
+        Ok(mut generated) => {
+            // The same source gives the same plan wherever its folder lies.
+            let folder = path.parent().map(|folder| folder.join("").display().to_string()).unwrap_or_default();
+            for origin in &mut generated.plan.origins {
+                if let Some(name) = origin.file.strip_prefix(&folder) {
+                    origin.file = name.to_string();
+                }
+            }
+            Ok(Built { graph, generated, sources, warnings, unmeasured })
+        }
         Err(errors) => {
             let errors = errors.into_iter().map(|e| (e.origin, e.message, e.hint));
             let diagnostics = located(&graph, &sources, codes::E0601, errors);
