@@ -11,6 +11,7 @@ use ptc_syntax::codes::{self, Code};
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::source::Sources;
 use ptc_syntax::span::{FileId, Span};
+use ptc_typeck::program::Program;
 
 /// What the user asks of a build.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +40,11 @@ pub struct Built {
 
 /// Names, shapes and visibility of a model, entry by entry.
 pub fn check(path: &Path, text: &str, request: &Request) -> Result<(Sources, Vec<Diagnostic>), Failure> {
-    let (_, sources, warnings) = front(path, text, request)?;
-    Ok((sources, warnings))
+    let (program, sources) = read(path, text)?;
+    match ptc_typeck::check::check(&program, &request.dims) {
+        Ok(_) => Ok((sources, program.warnings)),
+        Err(diagnostics) => Err(Failure { sources, diagnostics }),
+    }
 }
 
 /// The graph that calibration samples.
@@ -132,6 +136,15 @@ fn located(
 }
 
 fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, Vec<Diagnostic>), Failure> {
+    let (program, sources) = read(path, text)?;
+    match ptc_lower::lower_entry(&program, &sources, request.entry.as_deref(), &request.dims) {
+        Ok(graph) => Ok((graph, sources, program.warnings)),
+        Err(diagnostics) => Err(Failure { sources, diagnostics }),
+    }
+}
+
+/// The model's file and those it uses, which stand beside it or come with the compiler.
+fn read(path: &Path, text: &str) -> Result<(Program, Sources), Failure> {
     let mut sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
     let mut sibling = |module: &str| {
@@ -139,16 +152,8 @@ fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, 
         let text = std::fs::read_to_string(&path).ok()?;
         Some((path.display().to_string(), text))
     };
-    let name = path.display().to_string();
-    let program = match ptc_typeck::load::load(&mut sources, &name, text, &mut sibling) {
-        Ok(program) => program,
-        Err(diagnostics) => return Err(Failure { sources, diagnostics }),
-    };
-    match ptc_lower::lower_entry(&program, &sources, request.entry.as_deref(), &request.dims) {
-        Ok(graph) => {
-            let warnings = program.warnings;
-            Ok((graph, sources, warnings))
-        }
+    match ptc_typeck::load::load(&mut sources, &path.display().to_string(), text, &mut sibling) {
+        Ok(program) => Ok((program, sources)),
         Err(diagnostics) => Err(Failure { sources, diagnostics }),
     }
 }
