@@ -22,6 +22,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A query takes and gives back hundreds of megabytes in a moment; the system's allocator returns each to the kernel and
+/// faults it in again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Private Transformer inference: a model stays with its owner, an input stays with its owner, the answer goes where the
 /// model says.
 ///
