@@ -11,42 +11,79 @@ use ptc_ir::Graph;
 use ptc_ir::parse::parse;
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
-use ptc_passes::{canonical, fold, mask, relocate};
+use ptc_passes::options::Options;
+use ptc_passes::{approximate, base, canonical, decompose, fold, mask, ranges, relocate, truncate};
 
 mod numbers;
 
+/// What a pass promises of the numbers, and of the names.
+struct Promise {
+    tolerance: f32,
+    unique_names: bool,
+}
+
+const EXACT: Promise = Promise { tolerance: 2e-5, unique_names: true };
+/// Recipes repeat part names; nothing looks names up behind them.
+const RECIPE: Promise = Promise { tolerance: 2e-5, unique_names: false };
+
 #[test]
 fn canonical_goldens() {
-    check("canonical", canonical::run);
+    check("canonical", EXACT, canonical::run);
 }
 
 #[test]
 fn relocate_goldens() {
-    check("relocate", relocate::run);
+    check("relocate", RECIPE, relocate::run);
+}
+
+#[test]
+fn base_goldens() {
+    check("base", EXACT, base::run);
 }
 
 #[test]
 fn fold_goldens() {
-    check("fold", fold::run);
+    check("fold", EXACT, fold::run);
 }
 
 #[test]
 fn mask_goldens() {
-    check("mask", mask::run);
+    check("mask", EXACT, mask::run);
 }
 
-fn check(pass: &str, run: fn(&Graph) -> Graph) {
+#[test]
+fn decompose_goldens() {
+    check("decompose", RECIPE, |graph| decompose::run(graph, &Options::default()));
+}
+
+#[test]
+fn ranges_goldens() {
+    check("ranges", EXACT, |graph| ranges::run(graph, &Options::default()));
+}
+
+#[test]
+fn approximate_goldens() {
+    let promise = Promise { tolerance: 1e-2, unique_names: false };
+    check("approximate", promise, |graph| approximate::run(graph, &Options::default()).expect("a recipe"));
+}
+
+#[test]
+fn truncate_goldens() {
+    check("truncate", RECIPE, |graph| truncate::run(graph, &Options::default()).expect("narrow rings"));
+}
+
+fn check(pass: &str, promise: Promise, run: fn(&Graph) -> Graph) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(pass);
     let entries = fs::read_dir(&folder).expect("the folder of the pass");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "no golden graphs for `{pass}`");
     for file in files {
-        check_file(&file, pass, run);
+        check_file(&file, pass, &promise, run);
     }
 }
 
-fn check_file(file: &Path, pass: &str, run: fn(&Graph) -> Graph) {
+fn check_file(file: &Path, pass: &str, promise: &Promise, run: fn(&Graph) -> Graph) {
     let name = format!("{pass}/{}", file.file_name().expect("a file").display());
     let text = fs::read_to_string(file).expect("readable");
     let (before, after) = text.split_once("=>\n").unwrap_or((&text, ""));
@@ -56,13 +93,13 @@ fn check_file(file: &Path, pass: &str, run: fn(&Graph) -> Graph) {
     let result = run(&graph);
     let printed = print(&result);
     assert_eq!(verify(&result), [], "{name}: after\n{printed}");
-    if pass != "relocate" {
+    if promise.unique_names {
         assert_eq!(unique_names(&result), [], "{name}");
     }
     if pass == "relocate" {
         assert_eq!(needed_reveals(&result), [], "{name}");
     }
-    numbers::same(&name, &graph, &result, 2e-5);
+    numbers::same(&name, &graph, &result, promise.tolerance);
     assert!(print(&run(&result)) == printed, "{name}: a second run changes\n{printed}\nto\n{}", print(&run(&result)));
     if std::env::var_os("UPDATE").is_some() {
         fs::write(file, format!("{before}=>\n{printed}")).expect("writable");
