@@ -1,13 +1,16 @@
 //! One step for each node, in the order of the graph.
 
+mod products;
+mod values;
+
 use std::collections::{HashMap, HashSet};
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Node, NodeId, Op, Visibility};
 use ptc_plan::file::{Constant, Input, Output, Parameter, Plan, Trust};
-use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel, Word};
+use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel};
 use ptc_plan::operator::Operator;
-use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, StepOp, ValueId};
 
 use crate::fuse;
 use crate::{CodegenError, Generated};
@@ -211,7 +214,9 @@ impl Emitter<'_> {
                 (true, false) => self.multiply_known(node, 0, form),
                 (false, true) => self.multiply_known(node, 1, form),
                 // Each party knows one: the client's is shared.
-                (false, false) => self.multiply_known(node, usize::from(input(0).visibility == Visibility::Server), form),
+                (false, false) => {
+                    self.multiply_known(node, usize::from(input(0).visibility == Visibility::Server), form)
+                }
             },
             Operator::Square => {
                 let x = self.operand(node.inputs[0], bits);
@@ -298,143 +303,6 @@ impl Emitter<'_> {
         Ok(Some(value))
     }
 
-    /// `x · w`, `w` known to somebody.
-    fn known_right(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
-        let (x, w) = (node.inputs[0], node.inputs[1]);
-        let mut weight = self.at(w);
-        let shape = self.graph.node(w).shape.clone();
-        if shape.len() != 2 {
-            return Err(self.error(
-                &format!("a product with a known operand of shape {shape:?} has no protocol yet"),
-                "the known operand of `matmul` is a matrix",
-            ));
-        }
-        if transpose_b {
-            weight = self.clear(Operator::Permute { axes: vec![1, 0] }, weight, vec![shape[1], shape[0]], node);
-        }
-        let fixed = self.fixed_of(node, 0);
-        let x = self.shared_operand(x, ring(form), fixed);
-        Ok(self.static_product(x, weight, node, node.shape.clone(), form, fixed))
-    }
-
-    /// `w · x = (xᵀ · wᵀ)ᵀ`.
-    fn known_left(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
-        let (w, x) = (node.inputs[0], node.inputs[1]);
-        let (w_shape, x_shape) = (self.graph.node(w).shape.clone(), self.graph.node(x).shape.clone());
-        if w_shape.len() != 2 || x_shape.len() != 2 {
-            return Err(self.error(
-                &format!("a product of a known {w_shape:?} with a secret {x_shape:?} has no protocol yet"),
-                "the known left operand of `matmul` is a matrix, and so is the secret one",
-            ));
-        }
-        let weight = self.at(w);
-        let swap = Operator::Permute { axes: vec![1, 0] };
-        let weight = self.clear(swap.clone(), weight, vec![w_shape[1], w_shape[0]], node);
-        let fixed = self.fixed_of(node, 1);
-        let mut x = self.shared_operand(x, ring(form), fixed);
-        if !transpose_b {
-            x = self.layout(swap.clone(), x, vec![x_shape[1], x_shape[0]], node, "transposed");
-        }
-        let turned = vec![node.shape[1], node.shape[0]];
-        let product = self.static_product(x, weight, node, turned, form, fixed);
-        Ok(self.step(StepOp::Layout(swap), &[product], node, form))
-    }
-
-    fn static_product(
-        &mut self,
-        x: ValueId,
-        weight: ValueId,
-        node: &Node,
-        shape: Vec<usize>,
-        form: Form,
-        x_fixed: Fixed,
-    ) -> ValueId {
-        let (bits, frac) = (ring(form), node.fixed.map_or(0, |f| f.frac) - x_fixed.frac);
-        let weight = self.encode(weight, Fixed { bits, frac });
-        let owner = self.owner(weight);
-        let op = match owner {
-            Owner::Both => StepOp::PublicMatMul,
-            Owner::Server => StepOp::StaticMatMul { owner: Party::Server },
-            Owner::Client => StepOp::StaticMatMul { owner: Party::Client },
-        };
-        let size = &self.plan.values[weight.0 as usize].shape;
-        let kernel = Kernel::Product { word: Word::for_ring(bits), k: size[0] as u32, n: size[1] as u32 };
-        self.kernel(kernel);
-        let out = self.named(format!("{}.product", node.name), shape.clone(), form);
-        let out = if shape == node.shape { self.rename(out, node) } else { out };
-        self.push(op, vec![x, weight], vec![out]);
-        out
-    }
-
-    fn shared_product(
-        &mut self,
-        node: &Node,
-        transpose_b: bool,
-        form: Form,
-        bits: u32,
-    ) -> Result<ValueId, CodegenError> {
-        let batch = node.shape[..node.shape.len() - 2].to_vec();
-        let mut sides = vec![];
-        for &input in &node.inputs {
-            let x = self.operand(input, bits);
-            let shape = self.graph.node(input).shape.clone();
-            let wanted: Vec<usize> = batch.iter().chain(&shape[shape.len() - 2..]).copied().collect();
-            sides.push(match shape == wanted {
-                true => x,
-                false => self.layout(Operator::Broadcast { shape: wanted.clone() }, x, wanted, node, "spread"),
-            });
-        }
-        Ok(self.step(StepOp::MatMul { transpose_b }, &sides, node, form))
-    }
-
-    /// Both shared: equal shapes, or one element of the second for each row of the first.
-    fn multiply(&mut self, node: &Node, form: Form, bits: u32) -> ValueId {
-        let rows = |shape: &[usize]| {
-            shape.len() == node.shape.len()
-                && shape.last() == Some(&1)
-                && shape[..shape.len() - 1] == node.shape[..node.shape.len() - 1]
-        };
-        let shapes = [0, 1].map(|at| self.graph.node(node.inputs[at]).shape.clone());
-        let sides = [0, 1].map(|at| self.operand(node.inputs[at], bits));
-        let (full, other, other_shape) = match shapes[0] == node.shape {
-            true => (sides[0], sides[1], &shapes[1]),
-            false => (sides[1], sides[0], &shapes[0]),
-        };
-        let full = self.spread(full, node, "left");
-        let other = if rows(other_shape) { other } else { self.spread(other, node, "right") };
-        self.step(StepOp::Mul, &[full, other], node, form)
-    }
-
-    /// One factor known; `x` is the operand at `secret`.
-    fn multiply_known(&mut self, node: &Node, secret: usize, form: Form) -> ValueId {
-        let (x, w) = (node.inputs[secret], node.inputs[1 - secret]);
-        let bits = ring(form);
-        let fixed = self.fixed_of(node, secret);
-        let frac = node.fixed.map_or(0, |f| f.frac) - fixed.frac;
-        let x = self.shared_operand(x, bits, fixed);
-        let x = self.spread(x, node, "factor");
-        let shape = self.graph.node(w).shape.clone();
-        let mut weight = self.at(w);
-        let suffix = shape.len() <= node.shape.len() && node.shape[node.shape.len() - shape.len()..] == shape;
-        if !suffix {
-            weight = self.clear(Operator::Broadcast { shape: node.shape.clone() }, weight, node.shape.clone(), node);
-        }
-        let weight = self.encode(weight, Fixed { bits, frac });
-        let party = match self.owner(weight) {
-            Owner::Server => Party::Server,
-            Owner::Client => Party::Client,
-            Owner::Both => {
-                let size = self.plan.values[weight.0 as usize].shape.clone();
-                let access = fuse::access(&size, &node.shape).unwrap_or(Access::Full);
-                let code = vec![Instruction::Multiply(0, 1), Instruction::Low(2, bits as u8)];
-                let kernel = Elementwise { inputs: vec![Access::Full, access], code, outputs: vec![3] };
-                let kernel = self.kernel(Kernel::Elementwise(kernel));
-                return self.step(StepOp::Local { kernel }, &[x, weight], node, form);
-            }
-        };
-        self.step(StepOp::StaticMul { owner: party }, &[x, weight], node, form)
-    }
-
     fn table(&mut self, id: NodeId, node: &Node, low: f64, step_bits: i32, values: &[Vec<f32>]) {
         let from = self.graph.node(node.inputs[0]).fixed.expect("a looked-up value has a ring");
         let to = node.fixed.expect("a table has a ring");
@@ -449,7 +317,8 @@ impl Emitter<'_> {
             Instruction::Add(0, 3),
             Instruction::Low(4, (index_bits + shift) as u8),
         ];
-        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![5] }));
+        let kernel =
+            self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![5] }));
         let shape = self.graph.node(node.inputs[0]).shape.clone();
         let from_low = Form::Share(Fixed { bits: index_bits + shift, frac: from.frac });
         let index = self.named(format!("{}.index", node.name), shape.clone(), from_low);
@@ -502,165 +371,6 @@ impl Emitter<'_> {
         let kernel = self.kernel(Kernel::Elementwise(kernel));
         let form = Form::Share(node.fixed.expect("a local node has a ring"));
         self.step(StepOp::Local { kernel }, &inputs, node, form)
-    }
-
-    /// The shared value of a node in a ring of `bits`.
-    fn operand(&mut self, id: NodeId, bits: u32) -> ValueId {
-        let value = self.at(id);
-        self.narrow(value, bits)
-    }
-
-    /// The value of a node, shared if it is clear, in exactly this fixed point.
-    fn aligned(&mut self, id: NodeId, fixed: Fixed) -> ValueId {
-        let value = self.at(id);
-        let Form::Share(from) = self.form(value) else {
-            return match self.form(value) {
-                Form::Clear(_) => self.share(value, fixed),
-                _ => value,
-            };
-        };
-        if from.frac == fixed.frac {
-            return self.narrow(value, fixed.bits);
-        }
-        let code = vec![
-            Instruction::ShiftLeft(0, (fixed.frac - from.frac) as u8),
-            Instruction::Low(1, fixed.bits as u8),
-        ];
-        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![2] }));
-        let Value { name, shape, .. } = self.plan.values[value.0 as usize].clone();
-        let out = self.named(format!("{name}.aligned"), shape, Form::Share(fixed));
-        self.push(StepOp::Local { kernel }, vec![value], vec![out]);
-        out
-    }
-
-    fn at(&self, id: NodeId) -> ValueId {
-        self.values[id.0 as usize].expect("operands come before their users")
-    }
-
-    fn form(&self, value: ValueId) -> Form {
-        self.plan.values[value.0 as usize].form
-    }
-
-    fn owner(&self, value: ValueId) -> Owner {
-        match self.form(value) {
-            Form::Clear(owner) | Form::Encoded(owner, _) => owner,
-            _ => Owner::Both,
-        }
-    }
-
-    /// The fixed point of an operand; one that its owner still knows gets half of the product's scale.
-    fn fixed_of(&self, node: &Node, at: usize) -> Fixed {
-        let product = node.fixed.expect("a secret product has a ring");
-        self.graph.node(node.inputs[at]).fixed.unwrap_or(Fixed { bits: product.bits, frac: product.frac / 2 })
-    }
-
-    /// As [`Emitter::operand`]; a clear value is shared first.
-    fn shared_operand(&mut self, id: NodeId, bits: u32, fixed: Fixed) -> ValueId {
-        let value = self.at(id);
-        match self.form(value) {
-            Form::Clear(_) => self.share(value, Fixed { bits, frac: fixed.frac }),
-            _ => self.narrow(value, bits),
-        }
-    }
-
-    /// Drops high bits: local, and nothing when the ring is narrow already.
-    fn narrow(&mut self, value: ValueId, bits: u32) -> ValueId {
-        let Form::Share(fixed) = self.form(value) else { return value };
-        if fixed.bits <= bits {
-            return value;
-        }
-        if let Some(&narrow) = self.narrowed.get(&(value, bits)) {
-            return narrow;
-        }
-        let code = vec![Instruction::Low(0, bits as u8)];
-        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![1] }));
-        let Value { name, shape, .. } = self.plan.values[value.0 as usize].clone();
-        let out = self.named(format!("{name}.low"), shape, Form::Share(Fixed { bits, frac: fixed.frac }));
-        self.push(StepOp::Local { kernel }, vec![value], vec![out]);
-        self.narrowed.insert((value, bits), out);
-        out
-    }
-
-    /// To the node's shape.
-    fn spread(&mut self, value: ValueId, node: &Node, part: &str) -> ValueId {
-        if self.plan.values[value.0 as usize].shape == node.shape {
-            return value;
-        }
-        self.layout(Operator::Broadcast { shape: node.shape.clone() }, value, node.shape.clone(), node, part)
-    }
-
-    fn layout(&mut self, op: Operator, value: ValueId, shape: Vec<usize>, node: &Node, part: &str) -> ValueId {
-        let form = self.form(value);
-        let out = self.named(format!("{}.{part}", node.name), shape, form);
-        self.push(StepOp::Layout(op), vec![value], vec![out]);
-        out
-    }
-
-    fn clear(&mut self, op: Operator, value: ValueId, shape: Vec<usize>, node: &Node) -> ValueId {
-        let form = self.form(value);
-        let out = self.named(format!("{}.known", node.name), shape, form);
-        self.push(StepOp::Clear(op), vec![value], vec![out]);
-        out
-    }
-
-    fn share(&mut self, value: ValueId, fixed: Fixed) -> ValueId {
-        self.converted(StepOp::Share, value, fixed, Form::Share(fixed))
-    }
-
-    fn encode(&mut self, value: ValueId, fixed: Fixed) -> ValueId {
-        let owner = self.owner(value);
-        self.converted(StepOp::Encode, value, fixed, Form::Encoded(owner, fixed))
-    }
-
-    fn converted(&mut self, op: StepOp, value: ValueId, fixed: Fixed, form: Form) -> ValueId {
-        if let Some(&done) = self.encoded.get(&(value, fixed))
-            && self.form(done) == form
-        {
-            return done;
-        }
-        let Value { name, shape, .. } = self.plan.values[value.0 as usize].clone();
-        let out = self.named(format!("{name}.fixed"), shape, form);
-        self.push(op, vec![value], vec![out]);
-        self.encoded.insert((value, fixed), out);
-        out
-    }
-
-    fn kernel(&mut self, kernel: Kernel) -> u32 {
-        let next = self.plan.kernels.len() as u32;
-        let id = *self.kernels.entry(kernel.clone()).or_insert(next);
-        if id == next {
-            self.plan.kernels.push(kernel);
-        }
-        id
-    }
-
-    fn value(&mut self, node: &Node, form: Form) -> ValueId {
-        self.named(node.name.clone(), node.shape.clone(), form)
-    }
-
-    fn named(&mut self, name: String, shape: Vec<usize>, form: Form) -> ValueId {
-        self.plan.values.push(Value { name, shape, form });
-        ValueId(self.plan.values.len() as u32 - 1)
-    }
-
-    fn rename(&mut self, value: ValueId, node: &Node) -> ValueId {
-        self.plan.values[value.0 as usize].name = node.name.clone();
-        value
-    }
-
-    /// A step whose one output is the node's value.
-    fn step(&mut self, op: StepOp, inputs: &[ValueId], node: &Node, form: Form) -> ValueId {
-        let out = self.value(node, form);
-        self.push(op, inputs.to_vec(), vec![out]);
-        out
-    }
-
-    fn push(&mut self, op: StepOp, inputs: Vec<ValueId>, outputs: Vec<ValueId>) {
-        self.plan.steps.push(Step { op, inputs, outputs, round: 0, origin: self.origin });
-    }
-
-    fn error(&self, message: &str, hint: &str) -> CodegenError {
-        CodegenError { origin: self.origin, message: message.to_string(), hint: hint.to_string() }
     }
 }
 

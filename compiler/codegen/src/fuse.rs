@@ -23,7 +23,9 @@ pub fn is_local(graph: &Graph, node: &Node) -> bool {
         return false;
     }
     match op {
-        Operator::Add | Operator::Subtract | Operator::Negate | Operator::Scale { .. } | Operator::Offset { .. } => true,
+        Operator::Add | Operator::Subtract | Operator::Negate | Operator::Scale { .. } | Operator::Offset { .. } => {
+            true
+        }
         Operator::Rescale => is_free(graph, node),
         _ => false,
     }

@@ -123,9 +123,11 @@ fn located(
 ) -> Vec<Diagnostic> {
     let place = |origin: u32| {
         let origin = graph.origins.get(origin as usize)?;
-        let file = (0..).map(FileId).take_while(|&f| !sources.name(f).is_empty()).find(|&f| sources.name(f) == origin.file)?;
+        let file =
+            (0..).map(FileId).take_while(|&f| !sources.name(f).is_empty()).find(|&f| sources.name(f) == origin.file)?;
         let text = sources.text(file);
-        let start = text.split_inclusive('\n').take(origin.line.saturating_sub(1) as usize).map(str::len).sum::<usize>();
+        let start =
+            text.split_inclusive('\n').take(origin.line.saturating_sub(1) as usize).map(str::len).sum::<usize>();
         let line = text[start..].lines().next().unwrap_or("");
         let indent = line.len() - line.trim_start().len();
         Some(Span::new(file, start + indent, start + line.trim_end().len().max(indent)))

@@ -210,7 +210,10 @@ fn too_wide(node: &Node, bits: u32) -> PassError {
     let most = node.bound.map_or(0.0, |b| b.max_abs());
     PassError {
         origin: node.origin,
-        message: format!("`{}` needs a ring of {bits} bits (its bound is {most:.3e}); the widest has {MOST_BITS}", node.name),
+        message: format!(
+            "`{}` needs a ring of {bits} bits (its bound is {most:.3e}); the widest has {MOST_BITS}",
+            node.name
+        ),
         hint: "run `ptc calibrate` on samples and pass `--ranges`, so that bounds follow the real values".to_string(),
     }
 }

@@ -149,7 +149,6 @@ fn an_encoder_keeps_its_numbers_in_narrow_rings() {
     let worst = found[0].data.iter().zip(&expected[0].data).map(|(f, e)| (f - e).abs()).fold(0.0, f32::max);
     assert!(worst < 2e-2, "off by {worst}");
     let widest = done.nodes.iter().filter_map(|n| n.fixed.map(|f| (f.bits, &n.name))).max().unwrap();
-    if std::env::var("SHOW").is_ok() { for n in &done.nodes { eprintln!("{} {:?} {:?} {:?}", n.name, n.fixed, n.bound, n.shape); } }
     assert!(widest.0 <= 44, "widest ring: {widest:?}");
     let plan = ptc_codegen::generate(&done, Trust::Dealer).unwrap_or_else(|e| panic!("{e:?}")).plan;
     let (total, _) = price::total(&plan);

@@ -1,0 +1,149 @@
+//! Products: who knows which factor decides the protocol.
+
+use ptc_ir::graph::Node;
+use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel, Word};
+use ptc_plan::operator::Operator;
+use ptc_plan::step::{Fixed, Form, Owner, Party, StepOp, ValueId};
+
+use super::{Emitter, ring};
+use crate::CodegenError;
+use crate::fuse;
+
+impl Emitter<'_> {
+    /// `x · w`, `w` known to somebody.
+    pub(super) fn known_right(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
+        let (x, w) = (node.inputs[0], node.inputs[1]);
+        let mut weight = self.at(w);
+        let shape = self.graph.node(w).shape.clone();
+        if shape.len() != 2 {
+            return Err(self.error(
+                &format!("a product with a known operand of shape {shape:?} has no protocol yet"),
+                "the known operand of `matmul` is a matrix",
+            ));
+        }
+        if transpose_b {
+            weight = self.clear(Operator::Permute { axes: vec![1, 0] }, weight, vec![shape[1], shape[0]], node);
+        }
+        let fixed = self.fixed_of(node, 0);
+        let x = self.shared_operand(x, ring(form), fixed);
+        Ok(self.static_product(x, weight, node, node.shape.clone(), form, fixed))
+    }
+
+    /// `w · x = (xᵀ · wᵀ)ᵀ`.
+    pub(super) fn known_left(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
+        let (w, x) = (node.inputs[0], node.inputs[1]);
+        let (w_shape, x_shape) = (self.graph.node(w).shape.clone(), self.graph.node(x).shape.clone());
+        if w_shape.len() != 2 || x_shape.len() != 2 {
+            return Err(self.error(
+                &format!("a product of a known {w_shape:?} with a secret {x_shape:?} has no protocol yet"),
+                "the known left operand of `matmul` is a matrix, and so is the secret one",
+            ));
+        }
+        let weight = self.at(w);
+        let swap = Operator::Permute { axes: vec![1, 0] };
+        let weight = self.clear(swap.clone(), weight, vec![w_shape[1], w_shape[0]], node);
+        let fixed = self.fixed_of(node, 1);
+        let mut x = self.shared_operand(x, ring(form), fixed);
+        if !transpose_b {
+            x = self.layout(swap.clone(), x, vec![x_shape[1], x_shape[0]], node, "transposed");
+        }
+        let turned = vec![node.shape[1], node.shape[0]];
+        let product = self.static_product(x, weight, node, turned, form, fixed);
+        Ok(self.step(StepOp::Layout(swap), &[product], node, form))
+    }
+
+    pub(super) fn static_product(
+        &mut self,
+        x: ValueId,
+        weight: ValueId,
+        node: &Node,
+        shape: Vec<usize>,
+        form: Form,
+        x_fixed: Fixed,
+    ) -> ValueId {
+        let (bits, frac) = (ring(form), node.fixed.map_or(0, |f| f.frac) - x_fixed.frac);
+        let weight = self.encode(weight, Fixed { bits, frac });
+        let owner = self.owner(weight);
+        let op = match owner {
+            Owner::Both => StepOp::PublicMatMul,
+            Owner::Server => StepOp::StaticMatMul { owner: Party::Server },
+            Owner::Client => StepOp::StaticMatMul { owner: Party::Client },
+        };
+        let size = &self.plan.values[weight.0 as usize].shape;
+        let kernel = Kernel::Product { word: Word::for_ring(bits), k: size[0] as u32, n: size[1] as u32 };
+        self.kernel(kernel);
+        let out = self.named(format!("{}.product", node.name), shape.clone(), form);
+        let out = if shape == node.shape { self.rename(out, node) } else { out };
+        self.push(op, vec![x, weight], vec![out]);
+        out
+    }
+
+    pub(super) fn shared_product(
+        &mut self,
+        node: &Node,
+        transpose_b: bool,
+        form: Form,
+        bits: u32,
+    ) -> Result<ValueId, CodegenError> {
+        let batch = node.shape[..node.shape.len() - 2].to_vec();
+        let mut sides = vec![];
+        for &input in &node.inputs {
+            let x = self.operand(input, bits);
+            let shape = self.graph.node(input).shape.clone();
+            let wanted: Vec<usize> = batch.iter().chain(&shape[shape.len() - 2..]).copied().collect();
+            sides.push(match shape == wanted {
+                true => x,
+                false => self.layout(Operator::Broadcast { shape: wanted.clone() }, x, wanted, node, "spread"),
+            });
+        }
+        Ok(self.step(StepOp::MatMul { transpose_b }, &sides, node, form))
+    }
+
+    /// Both shared: equal shapes, or one element of the second for each row of the first.
+    pub(super) fn multiply(&mut self, node: &Node, form: Form, bits: u32) -> ValueId {
+        let rows = |shape: &[usize]| {
+            shape.len() == node.shape.len()
+                && shape.last() == Some(&1)
+                && shape[..shape.len() - 1] == node.shape[..node.shape.len() - 1]
+        };
+        let shapes = [0, 1].map(|at| self.graph.node(node.inputs[at]).shape.clone());
+        let sides = [0, 1].map(|at| self.operand(node.inputs[at], bits));
+        let (full, other, other_shape) = match shapes[0] == node.shape {
+            true => (sides[0], sides[1], &shapes[1]),
+            false => (sides[1], sides[0], &shapes[0]),
+        };
+        let full = self.spread(full, node, "left");
+        let other = if rows(other_shape) { other } else { self.spread(other, node, "right") };
+        self.step(StepOp::Mul, &[full, other], node, form)
+    }
+
+    /// One factor known; `x` is the operand at `secret`.
+    pub(super) fn multiply_known(&mut self, node: &Node, secret: usize, form: Form) -> ValueId {
+        let (x, w) = (node.inputs[secret], node.inputs[1 - secret]);
+        let bits = ring(form);
+        let fixed = self.fixed_of(node, secret);
+        let frac = node.fixed.map_or(0, |f| f.frac) - fixed.frac;
+        let x = self.shared_operand(x, bits, fixed);
+        let x = self.spread(x, node, "factor");
+        let shape = self.graph.node(w).shape.clone();
+        let mut weight = self.at(w);
+        let suffix = shape.len() <= node.shape.len() && node.shape[node.shape.len() - shape.len()..] == shape;
+        if !suffix {
+            weight = self.clear(Operator::Broadcast { shape: node.shape.clone() }, weight, node.shape.clone(), node);
+        }
+        let weight = self.encode(weight, Fixed { bits, frac });
+        let party = match self.owner(weight) {
+            Owner::Server => Party::Server,
+            Owner::Client => Party::Client,
+            Owner::Both => {
+                let size = self.plan.values[weight.0 as usize].shape.clone();
+                let access = fuse::access(&size, &node.shape).unwrap_or(Access::Full);
+                let code = vec![Instruction::Multiply(0, 1), Instruction::Low(2, bits as u8)];
+                let kernel = Elementwise { inputs: vec![Access::Full, access], code, outputs: vec![3] };
+                let kernel = self.kernel(Kernel::Elementwise(kernel));
+                return self.step(StepOp::Local { kernel }, &[x, weight], node, form);
+            }
+        };
+        self.step(StepOp::StaticMul { owner: party }, &[x, weight], node, form)
+    }
+}
