@@ -31,7 +31,8 @@ pub struct ModelArguments {
 
 fn dim(text: &str) -> Result<(String, u64), String> {
     let (name, size) = text.split_once('=').ok_or("expected NAME=SIZE, for example S=32")?;
-    let size = size.parse().map_err(|_| format!("`{size}` is not a size; expected a whole number, for example {name}=32"))?;
+    let size =
+        size.parse().map_err(|_| format!("`{size}` is not a size; expected a whole number, for example {name}=32"))?;
     Ok((name.to_string(), size))
 }
 
@@ -42,8 +43,7 @@ impl ModelArguments {
 
     /// The request, with the calibrated ranges where there are any.
     pub fn request(&self) -> Result<Request, Failure> {
-        let mut passes = Options::default();
-        passes.tolerance = self.tolerance;
+        let mut passes = Options { tolerance: self.tolerance, ..Options::default() };
         let beside = self.model.with_extension("ranges.json");
         if let Some(file) = self.ranges.as_deref().or_else(|| beside.exists().then_some(beside.as_path())) {
             passes.calibration = calibration::read(file)?;
@@ -53,11 +53,13 @@ impl ModelArguments {
 }
 
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display()), "give the path of a `.ptx` file"))
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!("`{}` cannot be read: {error}", path.display()), "give the path of a `.ptx` file")
+    })
 }
 
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes)
-        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display()), "check the folder and its rights"))
+    std::fs::write(path, bytes).map_err(|error| {
+        Failure::new(format!("`{}` cannot be written: {error}", path.display()), "check the folder and its rights")
+    })
 }

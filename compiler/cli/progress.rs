@@ -73,5 +73,6 @@ fn spinner() -> ProgressStyle {
 }
 
 fn rounds() -> ProgressStyle {
-    ProgressStyle::with_template("online {bar:40} round {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("online {bar:40} round {pos} of {len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

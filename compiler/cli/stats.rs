@@ -1,7 +1,10 @@
 //! What a session cost beside what its plan predicts: as JSON for `--stats`, and as a table.
 
+use std::collections::BTreeMap;
+
 use ptc_exec::statistics::{Phase, Predicted, Statistics};
 use ptc_net::Counters;
+use ptc_plan::Plan;
 use ptc_plan::step::Party;
 use serde::Serialize;
 
@@ -10,6 +13,9 @@ pub struct Stats {
     party: usize,
     queries: u32,
     phases: Phases,
+    /// Of the online seconds: how long this party sent and waited, and computed in steps of each kind.
+    waiting_seconds: f64,
+    computing_seconds: BTreeMap<&'static str, f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
 }
@@ -47,7 +53,7 @@ impl From<Counters> for Traffic {
     }
 }
 
-pub fn collect(party: Party, measured: &Statistics, predicted: &Predicted) -> Stats {
+pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Predicted) -> Stats {
     let cost = |phase: &Phase, predicted: Option<Counters>| Cost {
         traffic: phase.traffic.into(),
         seconds: phase.seconds,
@@ -59,7 +65,18 @@ pub fn collect(party: Party, measured: &Statistics, predicted: &Predicted) -> St
         offline: cost(&measured.offline, Some(predicted.offline)),
         online: cost(&measured.online, Some(predicted.online)),
     };
-    Stats { party: party.index(), queries: measured.queries, phases, peak_memory_bytes: peak_memory_bytes() }
+    let mut computing_seconds = BTreeMap::new();
+    for (step, seconds) in plan.steps.iter().zip(&measured.steps.steps) {
+        *computing_seconds.entry(step.op.name()).or_insert(0.0) += seconds;
+    }
+    Stats {
+        party: party.index(),
+        queries: measured.queries,
+        phases,
+        waiting_seconds: measured.steps.waiting,
+        computing_seconds,
+        peak_memory_bytes: peak_memory_bytes(),
+    }
 }
 
 impl Stats {
@@ -118,7 +135,30 @@ fn high_water(status: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use ptc_exec::statistics::Online;
+    use ptc_plan::file::Trust;
+    use ptc_plan::step::{Step, StepOp};
+
     use super::*;
+
+    fn plan() -> Plan {
+        let step = |op| Step { op, inputs: vec![], outputs: vec![], round: 0, origin: 0 };
+        Plan {
+            model: String::new(),
+            entry: String::new(),
+            dims: vec![],
+            trust: Trust::Dealer,
+            values: vec![],
+            parameters: vec![],
+            inputs: vec![],
+            constants: vec![],
+            kernels: vec![],
+            steps: vec![step(StepOp::Mul), step(StepOp::Square), step(StepOp::Mul)],
+            outputs: vec![],
+            origins: vec![],
+            notes: vec![],
+        }
+    }
 
     fn example() -> Stats {
         let counters = |rounds, sent, received| Counters { rounds, sent, received };
@@ -129,14 +169,14 @@ mod tests {
             offline: phase(counters(0, 40, 123_456), 1.0),
             online: phase(counters(7, 2_000_000, 3_000_000), 2.0),
             queries: 1,
-            ..Statistics::default()
+            steps: Online { steps: vec![0.5, 0.25, 0.125], waiting: 1.0 },
         };
         let predicted = Predicted {
             weights: counters(0, 0, 40),
             offline: counters(0, 40, 123_456),
             online: counters(7, 2_000_000, 3_000_001),
         };
-        Stats { peak_memory_bytes: Some(1 << 20), ..collect(Party::Client, &measured, &predicted) }
+        Stats { peak_memory_bytes: Some(1 << 20), ..collect(Party::Client, &plan(), &measured, &predicted) }
     }
 
     #[test]
@@ -150,6 +190,8 @@ mod tests {
         assert_eq!(json["phases"]["setup"].get("predicted"), None);
         assert_eq!((&json["party"], &json["queries"]), (&1.into(), &1.into()));
         assert_eq!(json["peak_memory_bytes"], 1 << 20);
+        assert_eq!(json["computing_seconds"], serde_json::json!({ "mul": 0.625, "square": 0.25 }));
+        assert_eq!(json["waiting_seconds"], 1.0);
     }
 
     #[test]

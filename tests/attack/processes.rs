@@ -90,8 +90,18 @@ fn a_taken_port_is_named() {
     let dealer = Process::start(&["deal", &plan, "--listen", &address, "--backend", "portable"]);
     check_failure(&dealer.end(), &[&cannot, "choose another port"]);
     let server = Process::start(&[
-        "run", &plan, "--party", "0", "--listen", &address, "--dealer", NOWHERE, "--weights", weights.to_str().unwrap(),
-        "--backend", "portable",
+        "run",
+        &plan,
+        "--party",
+        "0",
+        "--listen",
+        &address,
+        "--dealer",
+        NOWHERE,
+        "--weights",
+        weights.to_str().unwrap(),
+        "--backend",
+        "portable",
     ]);
     check_failure(&server.end(), &[&cannot, "choose another port"]);
 }
@@ -122,8 +132,18 @@ fn two_servers_do_not_make_a_session() {
     let weights = example("hello/model.safetensors");
     let (server, address) = shop.server(&plan, NOWHERE, weights.to_str().unwrap(), &[]);
     let other = Process::start(&[
-        "run", &plan, "--party", "0", "--connect", &address, "--dealer", NOWHERE, "--weights", weights.to_str().unwrap(),
-        "--backend", "portable",
+        "run",
+        &plan,
+        "--party",
+        "0",
+        "--connect",
+        &address,
+        "--dealer",
+        NOWHERE,
+        "--weights",
+        weights.to_str().unwrap(),
+        "--backend",
+        "portable",
     ]);
     check_failure(&other.end(), &["both sides are party 0"]);
     check_failure(&server.end(), &["both sides are party 0"]);

@@ -121,15 +121,16 @@ fn play(plan: &Arc<Plan>, at: usize, fault: Fault) -> (Result<Results, RunError>
             query(role, Box::new(server_peer), server_dealer, BTreeMap::new())
         });
         let client = scope.spawn(|| -> Result<Results, RunError> {
-            let role =
-                Role::Client { plan: plan.clone(), backend: Arc::new(Portable), cache: &NoCache, queries: 1 };
+            let role = Role::Client { plan: plan.clone(), backend: Arc::new(Portable), cache: &NoCache, queries: 1 };
             let x = BTreeMap::from([("x".to_string(), FloatTensor::new(vec![4], vec![1.0, 2.0, -3.0, 0.5]))]);
             query(role, Box::new(client_peer), client_dealer, x)
         });
         scope.spawn(|| {
             let dealer = Dealer::new(plan.clone(), Arc::new(Portable), IDLE);
             // A party that never comes to the dealer leaves it with an error that is not looked at here.
-            if let (Ok(None), Ok(Some(pair))) = (dealer.meet(Box::new(dealer_server)), dealer.meet(Box::new(dealer_client))) {
+            if let (Ok(None), Ok(Some(pair))) =
+                (dealer.meet(Box::new(dealer_server)), dealer.meet(Box::new(dealer_client)))
+            {
                 let _ = dealer.serve(pair);
             }
         });

@@ -10,9 +10,10 @@ use crate::support::{Process, Workshop, check_failure, example, ptc};
 fn write_weights(path: &str, tensors: &[(&str, FloatTensor)]) {
     let bytes: Vec<Vec<u8>> =
         tensors.iter().map(|(_, tensor)| tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
-    let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
-        (*name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).unwrap())
-    });
+    let views = tensors
+        .iter()
+        .zip(&bytes)
+        .map(|((name, tensor), bytes)| (*name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).unwrap()));
     std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
@@ -32,18 +33,25 @@ fn check_weights(tensors: &[(&str, FloatTensor)], parts: &[&str]) {
     write_weights(&weights, tensors);
     let cache = shop.cache();
     let ended = Process::start(&[
-        "run", &plan, "--party", "0", "--listen", "127.0.0.1:0", "--dealer", "127.0.0.1:1", "--weights", &weights,
-        "--cache", &cache,
+        "run",
+        &plan,
+        "--party",
+        "0",
+        "--listen",
+        "127.0.0.1:0",
+        "--dealer",
+        "127.0.0.1:1",
+        "--weights",
+        &weights,
+        "--cache",
+        &cache,
     ]);
     check_failure(&ended.end(), parts);
 }
 
 #[test]
 fn weights_that_do_not_fit_are_named_with_both_sides() {
-    check_weights(
-        &[("layer.weight", weight())],
-        &["`layer.bias` is [3] in the plan, and not in the file"],
-    );
+    check_weights(&[("layer.weight", weight())], &["`layer.bias` is [3] in the plan, and not in the file"]);
     check_weights(
         &[("layer.weight", weight()), ("layer.bias", bias()), ("head.weight", weight())],
         &["`head.weight` is [3, 4] in the file, and not in the plan", "--unused head"],
@@ -117,7 +125,10 @@ fn a_wrong_command_line_says_what_is_missing() {
     let shop = Workshop::new();
     let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let address = "127.0.0.1:1";
-    check_failure(&ptc(&["run", &plan, "--party", "2", "--connect", address, "--dealer", address]), &["0 (the weights)"]);
+    check_failure(
+        &ptc(&["run", &plan, "--party", "2", "--connect", address, "--dealer", address]),
+        &["0 (the weights)"],
+    );
     check_failure(&ptc(&["run", &plan, "--party", "0", "--dealer", address]), &["--listen", "--connect"]);
     check_failure(&ptc(&["run", &plan, "--party", "0", "--connect", address]), &["--dealer"]);
     let no_weights = ["run", &plan, "--party", "0", "--connect", address, "--dealer", address];

@@ -63,13 +63,35 @@ fn either_side_may_listen_and_results_go_to_files() {
     let (_dealer, dealer) = shop.dealer(&plan);
     let (input, output, cache) = (format!("x={}", x.display()), shop.path("y.npy"), shop.cache());
     let mut client = crate::support::Process::start(&[
-        "run", &plan, "--party", "1", "--listen", "127.0.0.1:0", "--dealer", &dealer, "--input", &input, "--output",
-        &output, "--cache", &cache,
+        "run",
+        &plan,
+        "--party",
+        "1",
+        "--listen",
+        "127.0.0.1:0",
+        "--dealer",
+        &dealer,
+        "--input",
+        &input,
+        "--output",
+        &output,
+        "--cache",
+        &cache,
     ]);
     let address = client.says("waiting for the other party on ");
     let server = ptc(&[
-        "run", &plan, "--party", "0", "--connect", &address, "--dealer", &dealer, "--weights",
-        weights.to_str().unwrap(), "--cache", &cache,
+        "run",
+        &plan,
+        "--party",
+        "0",
+        "--connect",
+        &address,
+        "--dealer",
+        &dealer,
+        "--weights",
+        weights.to_str().unwrap(),
+        "--cache",
+        &cache,
     ]);
     let client = client.end();
     assert!(client.success && server.success, "{}\n{}", client.stderr, server.stderr);
@@ -92,12 +114,26 @@ fn sections_labels_several_texts_in_one_session() {
     std::fs::write(&file, texts.join("\n")).unwrap();
     let (_dealer, dealer) = shop.dealer(&plan);
     let (weights, labels) = (example("sections/model.safetensors"), example("sections/labels.json"));
-    let (tokenizer, stats, output) = (example("sections/tokenizer.json"), shop.path("stats.json"), shop.path("out.json"));
+    let (tokenizer, stats, output) =
+        (example("sections/tokenizer.json"), shop.path("stats.json"), shop.path("out.json"));
     let (server, address) = shop.server(&plan, &dealer, weights.to_str().unwrap(), &[]);
-    let client = shop.client(&plan, &dealer, &address, &[
-        "--texts", &file, "--tokenizer", tokenizer.to_str().unwrap(), "--labels", labels.to_str().unwrap(), "--stats",
-        &stats, "--output", &output,
-    ]);
+    let client = shop.client(
+        &plan,
+        &dealer,
+        &address,
+        &[
+            "--texts",
+            &file,
+            "--tokenizer",
+            tokenizer.to_str().unwrap(),
+            "--labels",
+            labels.to_str().unwrap(),
+            "--stats",
+            &stats,
+            "--output",
+            &output,
+        ],
+    );
     let (client, server) = (client.end(), server.end());
     assert!(client.success && server.success, "{}\n{}", client.stderr, server.stderr);
     let expected: Vec<&str> = held_out.iter().map(|line| line["label"].as_str().unwrap()).collect();
@@ -137,8 +173,7 @@ fn a_second_session_finds_the_public_parameters_in_the_cache() {
 #[test]
 fn a_simulation_agrees_with_floating_point() {
     let shop = Workshop::new();
-    let (model, weights, x) =
-        (example("hello/hello.ptx"), example("hello/model.safetensors"), example("hello/x.json"));
+    let (model, weights, x) = (example("hello/hello.ptx"), example("hello/model.safetensors"), example("hello/x.json"));
     let input = format!("x={}", x.display());
     let arguments = ["sim", model.to_str().unwrap(), "--weights", weights.to_str().unwrap(), "--input", &input];
     let cache = shop.cache();

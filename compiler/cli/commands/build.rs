@@ -49,7 +49,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(pass) = &arguments.emit_graph {
         return emit_graph(&arguments.model, &text, &request, pass);
     }
-    let built = ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into()).map_err(Failure::source)?;
+    let built =
+        ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into()).map_err(Failure::source)?;
     diagnostic::print(&built.warnings, &built.sources);
     let plan = &built.generated.plan;
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("plan"));

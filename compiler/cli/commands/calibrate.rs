@@ -11,7 +11,7 @@ use ptc_plan::float::FloatTensor;
 use crate::calibration;
 use crate::failure::Failure;
 use crate::model::{self, ModelArguments};
-use crate::tokens::{TooLong, Tokens};
+use crate::tokens::{Tokens, TooLong};
 use crate::weights;
 
 /// Measure the ranges of a model's values on samples, for `ptc build --ranges`
@@ -41,7 +41,8 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut request = arguments.model.request()?;
     request.passes.calibration.seen.clear();
-    let graph = ptc_driver::calibrated_graph(&arguments.model.model, &arguments.model.text()?, &request).map_err(Failure::source)?;
+    let graph = ptc_driver::calibrated_graph(&arguments.model.model, &arguments.model.text()?, &request)
+        .map_err(Failure::source)?;
     let paths = graph.nodes.iter().filter_map(|node| match &node.op {
         Op::Parameter { path } => Some(path.clone()),
         _ => None,
@@ -62,7 +63,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("ranges.json"));
     let calibration = ptc_passes::options::Calibration { margin: arguments.margin, seen };
     model::write(&output, calibration::text(&calibration)?.as_bytes())?;
-    eprintln!("{}: {} ranges from {} samples, margin {}", output.display(), calibration.seen.len(), samples.len(), arguments.margin);
+    eprintln!(
+        "{}: {} ranges from {} samples, margin {}",
+        output.display(),
+        calibration.seen.len(),
+        samples.len(),
+        arguments.margin
+    );
     Ok(())
 }
 
@@ -78,16 +85,23 @@ fn widen(seen: &mut BTreeMap<String, (f64, f64)>, name: &str, value: &FloatTenso
 
 fn samples(arguments: &Arguments, graph: &Graph) -> Result<Vec<Tensors>, Failure> {
     let text = model::read_text(&arguments.samples)?;
-    let inputs: Vec<_> = graph.nodes.iter().filter_map(|node| match &node.op {
-        Op::Input { name, kind, .. } => Some((name.clone(), *kind, node.shape.clone())),
-        _ => None,
-    }).collect();
+    let inputs: Vec<_> = graph
+        .nodes
+        .iter()
+        .filter_map(|node| match &node.op {
+            Op::Input { name, kind, .. } => Some((name.clone(), *kind, node.shape.clone())),
+            _ => None,
+        })
+        .collect();
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     if !inputs.iter().any(|(_, kind, _)| *kind == InputKind::Token) {
         return lines.map(|line| crate::arrays::named_tensors(line).map_err(Failure::from)).collect();
     }
     let Some(tokenizer) = &arguments.tokenizer else {
-        return Err(Failure::new("the model reads tokens, and no tokenizer was given", "add `--tokenizer tokenizer.json`"));
+        return Err(Failure::new(
+            "the model reads tokens, and no tokenizer was given",
+            "add `--tokenizer tokenizer.json`",
+        ));
     };
     let tokens = Tokens::open(tokenizer)?;
     lines.map(|line| tokens.inputs(line, &inputs, TooLong::Cut).map_err(Failure::from)).collect()

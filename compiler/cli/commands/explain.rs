@@ -22,7 +22,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = &arguments.model.model;
     let plan = if path.extension().is_some_and(|extension| extension == "ptx") {
         let request = arguments.model.request()?;
-        ptc_driver::build(path, &arguments.model.text()?, &request, Trust::Dealer).map_err(Failure::source)?.generated.plan
+        ptc_driver::build(path, &arguments.model.text()?, &request, Trust::Dealer)
+            .map_err(Failure::source)?
+            .generated
+            .plan
     } else {
         read_plan(path)?
     };

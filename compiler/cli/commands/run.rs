@@ -140,7 +140,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         results.push(session.query(query, hooks, &mut |stage| progress.stage(stage))?);
     }
     drop(progress);
-    let measured = stats::collect(party, &session.statistics, &predict(&plan, party, session.queries));
+    let measured = stats::collect(party, &plan, &session.statistics, &predict(&plan, party, session.queries));
     if let Some(path) = &arguments.stats {
         files::write(path, measured.json().as_bytes())?;
     }

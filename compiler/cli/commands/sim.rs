@@ -64,7 +64,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let (model, text, request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
-    let Built { graph, generated, sources, warnings, .. } = ptc_driver::build(model, &text, &request, Trust::Dealer).map_err(Failure::source)?;
+    let Built { graph, generated, sources, warnings, .. } =
+        ptc_driver::build(model, &text, &request, Trust::Dealer).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     let plan = Arc::new(generated.plan);
     let taken: Vec<&Input> = plan.inputs.iter().collect();
@@ -76,8 +77,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     for inputs in queries {
         let expected = evaluate::outputs(&source, &inputs, &parameters)?;
         let nodes = reference(&graph, &generated.nodes, &inputs, &parameters)?;
-        let world =
-            World { plan: plan.clone(), backend: backend.clone(), parameters: parameters.clone(), inputs };
+        let world = World { plan: plan.clone(), backend: backend.clone(), parameters: parameters.clone(), inputs };
         let mut drifts = vec![];
         let simulated = simulate(world, &mut |seen| {
             if !loose[seen.value.0 as usize] {
@@ -143,7 +143,8 @@ impl Outcome {
     fn look(&mut self, plan: &Plan, references: &References, seen: &Seen, drifts: &mut Vec<Drift>) {
         let step = &plan.steps[seen.step];
         if let Some(fault) = &seen.fault {
-            let place = plan.origins.get(step.origin as usize).map_or(String::new(), |o| format!(" {}:{}", o.file, o.line));
+            let place =
+                plan.origins.get(step.origin as usize).map_or(String::new(), |o| format!(" {}:{}", o.file, o.line));
             let name = &plan.values[seen.value.0 as usize].name;
             self.faults.push(format!("step {} `{}` of `{name}`{place}: {fault}", seen.step, step.op.name()));
         }
@@ -184,7 +185,7 @@ impl Outcome {
         self.failed |= failed;
         for party in [Party::Server, Party::Client] {
             let measured = &simulated.statistics[party.index()];
-            let stats = stats::collect(party, measured, &predict(plan, party, 1));
+            let stats = stats::collect(party, plan, measured, &predict(plan, party, 1));
             (self.table, self.json) = (stats.table(), stats.json());
         }
         self.results.push(found);
@@ -235,6 +236,8 @@ fn parameters(arguments: &Arguments, graph: &Graph) -> Result<Tensors, Failure> 
     match (&arguments.weights, paths.is_empty()) {
         (Some(file), _) => Ok(weights::read(file, paths)?),
         (None, true) => Ok(Tensors::new()),
-        (None, false) => Err(Failure::new("the model has parameters, and no weights are given", "add `--weights FILE`")),
+        (None, false) => {
+            Err(Failure::new("the model has parameters, and no weights are given", "add `--weights FILE`"))
+        }
     }
 }

@@ -16,9 +16,13 @@ pub enum RunError {
     Plan(#[from] PlanError),
     #[error("the plans differ: {}\nhint: both parties and the dealer need the same plan file", .0.join("; "))]
     PlansDiffer(Vec<String>),
-    #[error("both sides are party {0}\nhint: one side runs with `--party 0` and the weights, the other with `--party 1`")]
+    #[error(
+        "both sides are party {0}\nhint: one side runs with `--party 0` and the weights, the other with `--party 1`"
+    )]
     SameRole(usize),
-    #[error("the peer speaks version {found} of the session protocol, this program {expected}\nhint: run the same version of `ptc` on both sides")]
+    #[error(
+        "the peer speaks version {found} of the session protocol, this program {expected}\nhint: run the same version of `ptc` on both sides"
+    )]
     Version { expected: u32, found: u32 },
     /// What each party computes from public values must come out the same to the last bit.
     #[error("the public values that the two parties hold differ\nhint: {0}")]

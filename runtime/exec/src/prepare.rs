@@ -71,7 +71,9 @@ pub fn prepare(
         }
         let inputs: Vec<Held> = step.inputs.iter().map(|id| take(&values, id.0)).collect();
         for (output, held) in step.outputs.iter().zip(local.run(step, &inputs)) {
-            if let (Form::Encoded(Owner::Both, _), Held::Encoded(encoded)) = (plan.values[output.0 as usize].form, &held) {
+            if let (Form::Encoded(Owner::Both, _), Held::Encoded(encoded)) =
+                (plan.values[output.0 as usize].form, &held)
+            {
                 encoded.data.iter().for_each(|word| digest.update(word.to_le_bytes()));
             }
             values[output.0 as usize] = Some(held);

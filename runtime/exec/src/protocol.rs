@@ -56,7 +56,8 @@ impl Joint<'_> {
                 Box::new(move |lane: Lane| {
                     let $context = context(lane);
                     let future = async move { Ok(vec![$result]) };
-                    let timed: Pin<Box<dyn Future<Output = Outputs>>> = Box::pin(Timed { future: Box::pin(future), time });
+                    let timed: Pin<Box<dyn Future<Output = Outputs>>> =
+                        Box::pin(Timed { future: Box::pin(future), time });
                     timed
                 }) as Body
             };

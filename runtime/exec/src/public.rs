@@ -85,7 +85,9 @@ pub fn receive(plan: &Plan, cache: &dyn Cache, server: &mut dyn Channel) -> Resu
             None => {
                 let bytes = reader.read(size)?;
                 if hash(&bytes) != *expected {
-                    return Err(PeerError::Malformed(format!("`{}` with another hash than announced", parameter.path)).into());
+                    return Err(
+                        PeerError::Malformed(format!("`{}` with another hash than announced", parameter.path)).into()
+                    );
                 }
                 cache.put(expected, &bytes);
                 bytes

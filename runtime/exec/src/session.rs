@@ -111,12 +111,7 @@ impl Session {
     }
 
     /// The next of the session's queries.
-    pub fn query(
-        &mut self,
-        inputs: Tensors,
-        hooks: Hooks,
-        tell: &mut dyn FnMut(Stage),
-    ) -> Result<Results, RunError> {
+    pub fn query(&mut self, inputs: Tensors, hooks: Hooks, tell: &mut dyn FnMut(Stage)) -> Result<Results, RunError> {
         check_inputs(&self.prepared.plan, self.prepared.party, &inputs)?;
         tell(Stage::Offline { query: self.asked });
         let clock = Clock::start(self.counters());
@@ -150,7 +145,8 @@ impl Session {
             Party::Server => Ok(receive::receive_server(plan, &seed)),
             Party::Client => {
                 let backend = &*self.prepared.backend;
-                receive::receive_client(plan, &seed, &self.factors, backend, &mut *self.dealer).map_err(RunError::Dealer)
+                receive::receive_client(plan, &seed, &self.factors, backend, &mut *self.dealer)
+                    .map_err(RunError::Dealer)
             }
         }
     }
@@ -183,7 +179,11 @@ fn introduce(plan: &Plan, party: Party, meeting: &Meeting, dealer: &mut dyn Chan
     }
 }
 
-fn exchange_weights(prepared: &Prepared, peer: &mut dyn Channel, dealer: &mut dyn Channel) -> Result<Factors, RunError> {
+fn exchange_weights(
+    prepared: &Prepared,
+    peer: &mut dyn Channel,
+    dealer: &mut dyn Channel,
+) -> Result<Factors, RunError> {
     let plan = &prepared.plan;
     match prepared.party {
         Party::Server => {

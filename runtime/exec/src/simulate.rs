@@ -112,7 +112,9 @@ fn join<T>(handle: thread::ScopedJoinHandle<T>) -> T {
 /// When one thread fails, the others lose their peer: the first other reason is the cause.
 fn cause(errors: [Option<RunError>; 3]) -> RunError {
     let mut errors: Vec<RunError> = errors.into_iter().flatten().collect();
-    let lost = |error: &RunError| matches!(error, RunError::Peer(PeerError::Closed(_)) | RunError::Dealer(PeerError::Closed(_)));
+    let lost = |error: &RunError| {
+        matches!(error, RunError::Peer(PeerError::Closed(_)) | RunError::Dealer(PeerError::Closed(_)))
+    };
     let at = errors.iter().position(|error| !lost(error)).unwrap_or(0);
     errors.swap_remove(at)
 }
@@ -153,9 +155,11 @@ impl Actor {
         let mut dial = || dealer.take().ok_or_else(|| PeerError::Closed("a second dealer".into()));
         let mut session = Session::open(role, Box::new(peer), &mut dial, &mut |_| ())?;
         let prepared = session.prepared();
-        let fixed = prepared.values.iter().enumerate().filter_map(|(id, held)| {
-            Some((ValueId(id as u32), report(held.as_ref()?)))
-        });
+        let fixed = prepared
+            .values
+            .iter()
+            .enumerate()
+            .filter_map(|(id, held)| Some((ValueId(id as u32), report(held.as_ref()?))));
         // The other end is gone only when the comparison has ended; then nobody misses a report.
         let _ = tell.send((None, fixed.collect()));
         let mut watch = |step: usize, outputs: &[(ValueId, Held)]| {
@@ -231,13 +235,7 @@ fn compare(plan: &Plan, server: Receiver<Reports>, client: Receiver<Reports>, se
     }
 }
 
-fn judge(
-    plan: &Plan,
-    step: usize,
-    open: &HashMap<u32, Open>,
-    outputs: &[(ValueId, Open)],
-    see: &mut dyn FnMut(Seen),
-) {
+fn judge(plan: &Plan, step: usize, open: &HashMap<u32, Open>, outputs: &[(ValueId, Open)], see: &mut dyn FnMut(Seen)) {
     let inputs: Option<Vec<&Open>> = plan.steps[step].inputs.iter().map(|id| open.get(&id.0)).collect();
     let values: Vec<&Open> = outputs.iter().map(|(_, value)| value).collect();
     let fault = inputs.and_then(|inputs| ideal::fault(plan, &plan.steps[step], &inputs, &values));

@@ -61,7 +61,9 @@ pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
     let times = u64::from(queries);
     let traffic = |sent: u64, received: u64| Counters { rounds: 0, sent, received };
     let (weights, dealt) = match party {
-        Party::Server => (traffic(offline.server_to_client_once, offline.dealer_to_server_once), offline.dealer_to_server),
+        Party::Server => {
+            (traffic(offline.server_to_client_once, offline.dealer_to_server_once), offline.dealer_to_server)
+        }
         Party::Client => (traffic(0, offline.server_to_client_once), offline.dealer_to_client),
     };
     Predicted {

@@ -20,7 +20,9 @@ pub fn check_parameters(plan: &Plan, party: Party, tensors: &Tensors) -> Result<
     let known = plan.parameters.iter().filter(|parameter| parameter.owner.knows(party));
     let faults = known.filter_map(|parameter| match tensors.get(&parameter.path) {
         Some(tensor) => parameter_fault(parameter, tensor),
-        None => Some(format!("the plan needs a tensor `{}` of shape {:?}; it is missing", parameter.path, parameter.shape)),
+        None => {
+            Some(format!("the plan needs a tensor `{}` of shape {:?}; it is missing", parameter.path, parameter.shape))
+        }
     });
     match shortened(faults.collect()) {
         faults if faults.is_empty() => Ok(()),

@@ -227,7 +227,8 @@ fn every_step_follows_from_its_inputs() {
         assert_eq!(measured.offline.traffic, predicted.offline, "{party:?} offline");
         assert_eq!(measured.weights.traffic, predicted.weights, "{party:?} weights");
     }
-    let names = |party: Party| simulated.results[party.index()].iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    let names =
+        |party: Party| simulated.results[party.index()].iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
     assert_eq!(names(Party::Server), ["thin", "turned_ones"]);
     assert_eq!(names(Party::Client).len(), plan.outputs.len() - 2);
 }
@@ -245,7 +246,9 @@ fn the_numbers_are_those_of_floating_point() {
     let scaled = Operator::Multiply.evaluate(&[&moved, &given.parameters["scale"]]);
     let power = Operator::Exp2 { range_bits: 4 }.evaluate(&[&given.inputs["exponent"]]);
     let simulated = simulate(given, &mut |_| ()).unwrap();
-    for (name, expected, units) in [("last", last, 60.0), ("crossed", crossed, 60.0), ("scaled", scaled, 20.0), ("power", power, 4.0)] {
+    for (name, expected, units) in
+        [("last", last, 60.0), ("crossed", crossed, 60.0), ("scaled", scaled, 20.0), ("power", power, 4.0)]
+    {
         let (_, found) = simulated.results[1].iter().find(|(other, _)| other == name).unwrap();
         for (a, b) in found.data.iter().zip(&expected.data) {
             // Eight weights, each right to half of 2^-12, times numbers up to four; then what follows.

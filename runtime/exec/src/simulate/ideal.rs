@@ -76,9 +76,7 @@ impl Judge<'_> {
             StepOp::Compare { threshold } => {
                 self.units(&ideal::compare(&given[0], *threshold, self.input_ring().bits), 0..=0)
             }
-            StepOp::Xor => {
-                self.units(&given[0].iter().zip(&given[1]).map(|(a, b)| a ^ b).collect::<Vec<_>>(), 0..=0)
-            }
+            StepOp::Xor => self.units(&given[0].iter().zip(&given[1]).map(|(a, b)| a ^ b).collect::<Vec<_>>(), 0..=0),
             StepOp::Not => self.units(&given[0].iter().map(|a| 1 - a).collect::<Vec<_>>(), 0..=0),
             StepOp::And => self.units(&ideal::and(&given[0], &given[1]), 0..=0),
             StepOp::BitToShare => self.units(&ideal::bit_to_share(&given[0], self.output_ring()), 0..=0),

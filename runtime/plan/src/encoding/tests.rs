@@ -15,7 +15,8 @@ pub(crate) fn example() -> Plan {
     let w = builder.value("w", &[8, 6], clear(Owner::Server));
     let public = builder.value("table", &[6], clear(Owner::Both));
     let mask = builder.value("mask", &[4, 6], clear(Owner::Client));
-    let scaled = builder.step(StepOp::Clear(Operator::Scale { by: 0.5 }), &[x], "scaled", &[4, 8], clear(Owner::Client));
+    let scaled =
+        builder.step(StepOp::Clear(Operator::Scale { by: 0.5 }), &[x], "scaled", &[4, 8], clear(Owner::Client));
     let shared = builder.step(StepOp::Share, &[scaled], "shared", &[4, 8], ring(40, 12));
     let weight = Form::Encoded(Owner::Server, Fixed { bits: 40, frac: 12 });
     let weight = builder.step(StepOp::Encode, &[w], "weight", &[8, 6], weight);
