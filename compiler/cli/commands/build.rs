@@ -26,6 +26,17 @@ pub struct Arguments {
     /// Print the graph after this pass instead of writing a plan (`lower` for the graph before the first).
     #[arg(long, value_name = "PASS")]
     pub emit_graph: Option<String>,
+    /// How `--emit-graph` writes it.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text, requires = "emit_graph")]
+    pub graph_format: GraphFormat,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum GraphFormat {
+    /// One node a line.
+    Text,
+    /// A drawing for Graphviz, coloured by who sees what.
+    Dot,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -47,7 +58,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let text = arguments.model.text()?;
     let request = arguments.model.request()?;
     if let Some(pass) = &arguments.emit_graph {
-        return emit_graph(&arguments.model, &text, &request, pass);
+        return emit_graph(&arguments.model, &text, &request, pass, arguments.graph_format);
     }
     let built =
         ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into()).map_err(Failure::source)?;
@@ -81,13 +92,22 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn emit_graph(model: &ModelArguments, text: &str, request: &ptc_driver::Request, pass: &str) -> Result<(), Failure> {
+fn emit_graph(
+    model: &ModelArguments,
+    text: &str,
+    request: &ptc_driver::Request,
+    pass: &str,
+    format: GraphFormat,
+) -> Result<(), Failure> {
     let names: Vec<&str> = ptc_passes::PIPELINE.iter().map(|pass| pass.name).collect();
     if pass != "lower" && !names.contains(&pass) {
         return Err(Failure::new(format!("there is no pass `{pass}`"), format!("passes: lower, {}", names.join(", "))));
     }
     let last = (pass != "lower").then_some(pass);
     let graph = ptc_driver::graph(&model.model, text, request, last).map_err(Failure::source)?;
-    print!("{}", ptc_ir::print::print(&graph));
+    match format {
+        GraphFormat::Text => print!("{}", ptc_ir::print::print(&graph)),
+        GraphFormat::Dot => println!("{}", ptc_ir::dot::dot(&graph)),
+    }
     Ok(())
 }
