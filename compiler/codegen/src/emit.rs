@@ -10,7 +10,7 @@ use ptc_ir::graph::{Node, NodeId, Op, Visibility};
 use ptc_plan::file::{Constant, Input, Output, Parameter, Plan, Trust};
 use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel};
 use ptc_plan::operator::Operator;
-use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, StepOp, ValueId};
+use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, ValueId};
 
 use crate::fuse;
 use crate::{CodegenError, Generated};
@@ -163,28 +163,43 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// The entry's results, then every value that is opened on the way to none of them.
     fn outputs(&mut self) {
-        for output in &self.graph.outputs {
-            let reason = self.reason(output.node);
+        let graph = self.graph;
+        let mut listed = HashSet::new();
+        for output in &graph.outputs {
+            let reason = self.reason(output.node, &mut listed);
             let value = self.at(output.node);
             self.plan.outputs.push(Output { name: output.name.clone(), to: output.to, value, reason });
         }
+        let opened = |step: &Step| matches!(step.op, StepOp::Reveal { .. }).then(|| step.outputs[0]);
+        let opened: HashSet<ValueId> = self.plan.steps.iter().filter_map(opened).collect();
+        for id in graph.ids().filter(|id| !listed.contains(id)) {
+            if let (Op::Reveal { to, reason }, Some(value)) = (&graph.node(id).op, self.values[id.0 as usize])
+                && opened.contains(&value)
+            {
+                let name = graph.node(id).name.clone();
+                self.plan.outputs.push(Output { name, to: *to, value, reason: reason.clone() });
+            }
+        }
     }
 
-    /// Why what an output is computed from is opened: its party may work on after the reveal.
-    fn reason(&self, output: NodeId) -> String {
+    /// Why what an output is computed from is opened: its party may work on after the reveal. `seen` gathers the nodes on
+    /// the way.
+    fn reason(&self, output: NodeId, seen: &mut HashSet<NodeId>) -> String {
         let mut reasons: Vec<&str> = vec![];
-        let mut seen = HashSet::new();
+        let mut own = HashSet::new();
         let mut open = vec![output];
         while let Some(id) = open.pop() {
             let node = self.graph.node(id);
             match &node.op {
-                _ if !seen.insert(id) => {}
+                _ if !own.insert(id) => {}
                 Op::Reveal { reason, .. } if !reasons.contains(&reason.as_str()) => reasons.push(reason),
                 Op::Reveal { .. } => {}
                 _ => open.extend(node.inputs.iter().rev()),
             }
         }
+        seen.extend(own);
         if reasons.is_empty() { "known to its party already".to_string() } else { reasons.join("; ") }
     }
 
