@@ -69,7 +69,9 @@ fn collect(graph: &Graph, root: NodeId, id: NodeId, inline: &dyn Fn(NodeId) -> b
     for &input in &graph.node(id).inputs {
         let node = graph.node(input);
         let fixed = node.fixed.unwrap_or(user);
-        if operands.iter().any(|o| o.node == input && o.fixed.frac == fixed.frac) {
+        if let Some(known) = operands.iter_mut().find(|o| o.node == input && o.fixed.frac == fixed.frac) {
+            // A clear value is shared once, in a ring for all its uses.
+            known.fixed.bits = known.fixed.bits.max(fixed.bits);
             continue;
         }
         let shape = &graph.node(root).shape;

@@ -5,7 +5,7 @@ use ptc_plan::Plan;
 use ptc_plan::file::Trust;
 use ptc_plan::kernel::Kernel;
 use ptc_plan::price;
-use ptc_plan::step::StepOp;
+use ptc_plan::step::{Fixed, Form, StepOp};
 
 const HEAD: &str = r#"model "M" entry "e"
 origin 0 "m.ptx":1 ""
@@ -92,4 +92,21 @@ fn the_same_graph_gives_the_same_plan() {
 output "e" client %4
 "#;
     assert_eq!(plan(body).to_bytes(), plan(body).to_bytes());
+}
+
+/// The ring drops from 40 bits to 20 within the kernel, and `w` is added on both sides of that.
+#[test]
+fn what_one_kernel_reads_in_two_rings_is_shared_in_the_wider() {
+    let plan = plan(
+        r#"%3 = scale %2 {by: 0.0625} : secret real[4, 8] "b" ring(40, 16) bound(-0.5, 0.5, calibrated) @0
+%4 = rescale %3 : secret real[4, 8] "c" ring(20, 12) bound(-0.5, 0.5, calibrated) @0
+%5 = add %1, %4 : secret real[4, 8] "d" ring(20, 12) bound(-4.5, 4.5, calibrated) @0
+%6 = square %5 : secret real[4, 8] "f" ring(20, 24) bound(0, 20.25, calibrated) @0
+%7 = reveal %6 {to: client, reason: "result"} : client real[4, 8] "r" @0
+output "e" client %7
+"#,
+    );
+    let kernel = plan.steps.iter().find(|step| matches!(step.op, StepOp::Local { .. })).unwrap();
+    let forms: Vec<Form> = kernel.inputs.iter().map(|id| plan.values[id.0 as usize].form).collect();
+    assert_eq!(forms, [Form::Share(Fixed { bits: 40, frac: 12 }); 2], "the shares of `w` and `x`");
 }
