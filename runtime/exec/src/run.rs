@@ -9,7 +9,7 @@ use ptc_mpc::lockstep::{Lockstep, Pending};
 use ptc_net::Channel;
 use ptc_plan::float::FloatTensor;
 use ptc_plan::price;
-use ptc_plan::step::ValueId;
+use ptc_plan::step::{StepOp, ValueId};
 
 use crate::error::RunError;
 use crate::local::{Local, takes_part};
@@ -132,8 +132,11 @@ impl<'a, 'h> Query<'a, 'h> {
             return Ok(());
         }
         let outputs = match step.op {
-            // The protocol's own body serves where it needs no round.
-            ptc_plan::step::StepOp::Rescale => at_once(joint.body(at, inputs, supply, Rc::default())?)?,
+            // The protocol's own body serves where it needs no round: a ring that shrinks, rows of one element, a ring
+            // that is a sign alone.
+            StepOp::Rescale | StepOp::Max | StepOp::Compare { .. } => {
+                at_once(joint.body(at, inputs, supply, Rc::default())?)?
+            }
             _ => Local { plan, party: *party, backend: &**backend }.run(step, &inputs),
         };
         online.steps[at] += start.elapsed().as_secs_f64();

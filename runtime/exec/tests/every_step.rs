@@ -276,3 +276,21 @@ fn what_does_not_fit_ends_both_sides() {
     let error = simulate(wrong, &mut |_| ()).err().unwrap().to_string();
     assert_eq!(error, "input `mask` holds 0.5 at [0, 0]; it takes zeros and ones");
 }
+
+#[test]
+fn protocols_that_need_no_round_are_taken_at_once() {
+    let mut b = Builder::new();
+    let x = b.input("x", &[4, 1], InputKind::Real, Owner::Client, 8.0);
+    let shared = b.step(StepOp::Share, &[x], &[4, 1], ring(20, 12));
+    let top = b.step(StepOp::Max, &[shared], &[4, 1], ring(20, 12));
+    b.output("top", top, Party::Client);
+    let sign = b.step(StepOp::Share, &[x], &[4, 1], ring(1, 0));
+    let negative = b.step(StepOp::Compare { threshold: 0 }, &[sign], &[4, 1], Form::Bits);
+    b.output("negative", negative, Party::Client);
+    let plan = Plan::from_bytes(&b.finish().to_bytes().unwrap()).unwrap();
+    let inputs = Tensors::from([("x".into(), FloatTensor::new(vec![4, 1], vec![0.0, -1.0, 3.0, -4.0]))]);
+    let given = World { plan: Arc::new(plan), backend: Arc::new(Portable), parameters: Tensors::new(), inputs };
+    let simulated = simulate(given, &mut |value| assert_eq!(value.fault, None)).unwrap();
+    let results: Vec<&[f32]> = simulated.results[1].iter().map(|(_, tensor)| tensor.data.as_slice()).collect();
+    assert_eq!(results, [&[0.0, -1.0, 3.0, -4.0], &[0.0, 1.0, 1.0, 0.0]]);
+}
