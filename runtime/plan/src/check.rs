@@ -53,7 +53,7 @@ pub fn check(plan: &Plan) -> Result<(), String> {
         ready.define(constant.value, 0)?;
     }
     check_steps(plan, &mut ready)?;
-    check_weights(plan)?;
+    check_static_factors(plan)?;
     let mut outputs = BTreeSet::new();
     for output in &plan.outputs {
         check_output(plan, &ready, output).map_err(|error| format!("output `{}`: {error}", output.name))?;
@@ -238,34 +238,6 @@ fn check_output(plan: &Plan, ready: &Ready, output: &Output) -> Result<(), Strin
         Form::Clear(owner) if owner.knows(output.to) => Ok(()),
         form => Err(format!("it is for the {:?}, but its value is {form:?}", output.to)),
     }
-}
-
-/// A weight of the server is opened once a session, behind one mask: it must be the same in every query.
-fn check_weights(plan: &Plan) -> Result<(), String> {
-    let mut lasting = vec![false; plan.values.len()];
-    let from_file = plan.parameters.iter().map(|p| p.value).chain(plan.constants.iter().map(|c| c.value));
-    from_file.for_each(|value| lasting[value.0 as usize] = true);
-    for (at, step) in plan.steps.iter().enumerate() {
-        match (&step.op, step.inputs.as_slice()) {
-            (StepOp::Clear(_) | StepOp::Encode | StepOp::Layout(_), inputs) => {
-                let all = inputs.iter().all(|id| lasting[id.0 as usize]);
-                step.outputs.iter().for_each(|id| lasting[id.0 as usize] = all);
-            }
-            (
-                StepOp::StaticMatMul { owner: Party::Server } | StepOp::StaticMul { owner: Party::Server },
-                &[_, weight],
-            ) if !lasting[weight.0 as usize] => {
-                let name = &get(plan, weight)?.name;
-                return Err(format!(
-                    "step {at} (`{}`){}: `{name}` is masked once a session, but differs from query to query",
-                    step.op.name(),
-                    line_of(plan, step)
-                ));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// The server's factors are masked once for a session: they must not depend on a query.

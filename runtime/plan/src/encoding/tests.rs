@@ -287,17 +287,6 @@ fn a_value_that_no_output_lists_is_not_opened() {
 }
 
 #[test]
-fn a_weight_that_is_masked_once_is_the_same_in_every_query() {
-    check_invalid(
-        |plan| {
-            let Parameter { path, shape, owner, value, limit } = plan.parameters.remove(0);
-            plan.inputs.push(Input { name: path, kind: InputKind::Real, shape, owner, value, limit });
-        },
-        "`weight` is masked once a session, but differs from query to query",
-    );
-}
-
-#[test]
 fn a_factor_that_differs_from_query_to_query_is_not_masked_once() {
     check_invalid(
         |plan| {
