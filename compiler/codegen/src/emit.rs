@@ -41,6 +41,7 @@ pub fn emit(graph: &Graph, trust: Trust) -> Result<Generated, Vec<CodegenError>>
     let mut emitter = Emitter {
         graph,
         users,
+        fresh: fresh(graph),
         plan,
         values: vec![None; graph.nodes.len()],
         operands: vec![1; graph.nodes.len()],
@@ -81,10 +82,22 @@ fn live(graph: &Graph) -> Vec<bool> {
     live
 }
 
+/// Everything but what depends on parameters and constants alone.
+fn fresh(graph: &Graph) -> Vec<bool> {
+    let mut fresh = vec![false; graph.nodes.len()];
+    for (id, node) in graph.nodes.iter().enumerate() {
+        let derived = node.inputs.iter().any(|input| fresh[input.0 as usize]);
+        fresh[id] = derived || matches!(node.op, Op::Input { .. } | Op::Reveal { .. });
+    }
+    fresh
+}
+
 struct Emitter<'a> {
     graph: &'a Graph,
     /// Live users, once for each use.
     users: Vec<Vec<NodeId>>,
+    /// Nodes whose values differ from query to query.
+    fresh: Vec<bool>,
     plan: Plan,
     values: Vec<Option<ValueId>>,
     /// Operands of a local node's kernel, those of nodes within it included.

@@ -1,6 +1,6 @@
 //! Products: who knows which factor decides the protocol.
 
-use ptc_ir::graph::Node;
+use ptc_ir::graph::{Node, NodeId};
 use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel, Word};
 use ptc_plan::operator::Operator;
 use ptc_plan::step::{Fixed, Form, Owner, Party, StepOp, ValueId};
@@ -26,7 +26,7 @@ impl Emitter<'_> {
         }
         let fixed = self.fixed_of(node, 0);
         let x = self.shared_operand(x, ring(form), fixed);
-        Ok(self.static_product(x, weight, node, node.shape.clone(), form, fixed))
+        Ok(self.static_product(x, (w, weight), node, node.shape.clone(), form, fixed))
     }
 
     /// `w · x = (xᵀ · wᵀ)ᵀ`.
@@ -48,20 +48,24 @@ impl Emitter<'_> {
             x = self.layout(swap.clone(), x, vec![x_shape[1], x_shape[0]], node, "transposed");
         }
         let turned = vec![node.shape[1], node.shape[0]];
-        let product = self.static_product(x, weight, node, turned, form, fixed);
+        let product = self.static_product(x, (w, weight), node, turned, form, fixed);
         Ok(self.step(StepOp::Layout(swap), &[product], node, form))
     }
 
     pub(super) fn static_product(
         &mut self,
         x: ValueId,
-        weight: ValueId,
+        (w, weight): (NodeId, ValueId),
         node: &Node,
         shape: Vec<usize>,
         form: Form,
         x_fixed: Fixed,
     ) -> ValueId {
         let (bits, frac) = (ring(form), node.fixed.map_or(0, |f| f.frac) - x_fixed.frac);
+        if self.must_be_shared(w) {
+            let weight = self.share(weight, Fixed { bits, frac });
+            return self.matrix_product(x, weight, node, shape, form);
+        }
         let weight = self.encode(weight, Fixed { bits, frac });
         let owner = self.owner(weight);
         let op = match owner {
@@ -76,6 +80,31 @@ impl Emitter<'_> {
         let out = if shape == node.shape { self.rename(out, node) } else { out };
         self.push(op, vec![x, weight], vec![out]);
         out
+    }
+
+    /// A factor of the server is masked once for a session, so another one in the next query would be read off its mask.
+    fn must_be_shared(&self, w: NodeId) -> bool {
+        self.fresh[w.0 as usize] && self.owner(self.at(w)) == Owner::Server
+    }
+
+    /// `x[.., n, m] · w[m, l]`, both shared.
+    fn matrix_product(&mut self, x: ValueId, w: ValueId, node: &Node, shape: Vec<usize>, form: Form) -> ValueId {
+        let sizes = [x, w].map(|value| self.plan.values[value.0 as usize].shape.clone());
+        let (inner, columns) = (sizes[1][0], sizes[1][1]);
+        let rows = sizes[0].iter().product::<usize>() / inner;
+        let x = match sizes[0].len() {
+            2 => x,
+            _ => {
+                let flat = vec![rows, inner];
+                self.layout(Operator::Reshape { shape: flat.clone() }, x, flat, node, "rows")
+            }
+        };
+        let product = self.named(format!("{}.product", node.name), vec![rows, columns], form);
+        self.push(StepOp::MatMul { transpose_b: false }, vec![x, w], vec![product]);
+        match shape.len() {
+            2 => product,
+            _ => self.layout(Operator::Reshape { shape: shape.clone() }, product, shape, node, "shaped"),
+        }
     }
 
     pub(super) fn shared_product(
@@ -130,6 +159,11 @@ impl Emitter<'_> {
         let suffix = shape.len() <= node.shape.len() && node.shape[node.shape.len() - shape.len()..] == shape;
         if !suffix {
             weight = self.clear(Operator::Broadcast { shape: node.shape.clone() }, weight, node.shape.clone(), node);
+        }
+        if self.must_be_shared(w) {
+            let weight = self.share(weight, Fixed { bits, frac });
+            let weight = self.spread(weight, node, "shared");
+            return self.step(StepOp::Mul, &[x, weight], node, form);
         }
         let weight = self.encode(weight, Fixed { bits, frac });
         let party = match self.owner(weight) {
