@@ -240,6 +240,28 @@ fn check_output(plan: &Plan, ready: &Ready, output: &Output) -> Result<(), Strin
     }
 }
 
+/// The server's factors are masked once for a session: they must not depend on a query.
+fn check_static_factors(plan: &Plan) -> Result<(), String> {
+    let mut fixed = vec![false; plan.values.len()];
+    let given = plan.parameters.iter().map(|p| p.value).chain(plan.constants.iter().map(|c| c.value));
+    given.for_each(|id| fixed[id.0 as usize] = true);
+    for (at, step) in plan.steps.iter().enumerate() {
+        let local = matches!(step.op, StepOp::Clear(_) | StepOp::Encode | StepOp::Layout(_));
+        if local && step.inputs.iter().all(|id| fixed[id.0 as usize]) {
+            step.outputs.iter().for_each(|id| fixed[id.0 as usize] = true);
+        }
+        let masked_once = StepOp::StaticMatMul { owner: Party::Server };
+        if (step.op == masked_once || step.op == StepOp::StaticMul { owner: Party::Server })
+            && let Some(factor) = step.inputs.get(1)
+            && !fixed[factor.0 as usize]
+        {
+            let name = &get(plan, *factor)?.name;
+            return Err(format!("step {at} masks `{name}` once for all queries, but it depends on the query"));
+        }
+    }
+    Ok(())
+}
+
 /// Every opened value is an output to the same party, or the party computes such an output from it in the clear.
 fn check_reveals(plan: &Plan) -> Result<(), String> {
     // Values from which a listed output is computed, by party; backwards through the clear steps.

@@ -285,3 +285,17 @@ fn a_value_that_no_output_lists_is_not_opened() {
         "opens `squared` to the client, but no output lists it",
     );
 }
+
+#[test]
+fn a_factor_that_differs_from_query_to_query_is_not_masked_once() {
+    check_invalid(
+        |plan| {
+            // The server's weight becomes an input of the server.
+            let weight = plan.parameters.remove(0);
+            let (shape, value) = (weight.shape, weight.value);
+            let (name, kind, owner) = ("w".into(), InputKind::Real, Owner::Server);
+            plan.inputs.push(Input { name, kind, shape, owner, value, limit: 4.0 });
+        },
+        "masks `weight` once for all queries, but it depends on the query",
+    );
+}
