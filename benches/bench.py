@@ -35,7 +35,7 @@ class Example:
     name: str
     folder: str
     weights: str
-    fetch: str  # what makes its files
+    made_by: str  # what makes its files
     dims: tuple = ()
     unused: tuple = ()
 
@@ -44,20 +44,22 @@ class Example:
 
 
 UNUSED = ("pooler", "embeddings.position_ids")
-MINILM = ("minilm", "model/model.safetensors", "python3 examples/minilm/fetch.py")
+MINILM = ("minilm", "model/model.safetensors", "`python3 examples/minilm/fetch.py`")
 MODELS = {
     model.name: model
     for model in [
-        Example("hello", "hello", "model.safetensors", "git checkout examples/hello"),
-        Example("sections", "sections", "model.safetensors", "git checkout examples/sections"),
+        Example("hello", "hello", "model.safetensors", "`git checkout examples/hello`"),
+        Example("sections", "sections", "model.safetensors", "`git checkout examples/sections`"),
         Example("minilm32", *MINILM, ("S=32",), UNUSED),
         Example("minilm128", *MINILM, ("S=128",), UNUSED),
         Example(
             "bertlayer", "bertlayer", "data/model.safetensors",
-            "python3 examples/bertlayer/make.py` (needs numpy and safetensors), `",
+            "`python3 examples/bertlayer/make.py`, which needs numpy and safetensors",
         ),  # fmt: skip
     ]
 }
+
+TIMED = ("minilm32", "minilm128", "bertlayer")
 
 # Bars: what a figure must reach, and how it is compared.
 COSINE, DIFFERENCE = 0.9999, 2e-3
@@ -81,7 +83,7 @@ class Bench:
         """The model's plan, built once."""
         model = MODELS[name]
         if not model.file(model.weights).exists():
-            raise Failure(f"`{model.file(model.weights).relative_to(ROOT)}` is missing\nhint: run `{model.fetch}`".replace(", ``", ""))
+            raise Failure(f"`{model.file(model.weights).relative_to(ROOT)}` is missing\nhint: run {model.made_by}")
         if name not in self.settings:
             plan = self.folder / f"{name}.plan"
             source = model.file(f"{model.folder}.ptx")
@@ -113,6 +115,14 @@ class Bench:
         tokenizer = model.file("tokenizer.json" if model.folder == "sections" else "model/tokenizer.json")
         return [*self.texts(texts), "--tokenizer", tokenizer]
 
+    def attempt(self, title, body, *arguments):
+        """A problem leaves the rest to be measured, and is told at the end by the exit code."""
+        try:
+            return body(self, *arguments)
+        except (Failure, OSError) as problem:
+            self.results["problems"].append(f"{title}: {problem}")
+            print(f"  not measured: {problem}")
+
     def bar(self, what, measured, holds, wanted):
         self.results["bars"].append({"what": what, "measured": measured, "wanted": wanted, "holds": bool(holds)})
         print(f"  {'ok    ' if holds else 'MISSED'}  {what}: {measured} (bar: {wanted})")
@@ -121,7 +131,12 @@ class Bench:
 # --- the parts ----------------------------------------------------------------------------------------------------
 
 
+def size_of(name):
+    return int(name.removeprefix("minilm"))
+
+
 def references(size):
+    """Sentences of at most so many tokens with their float embeddings."""
     lines = MODELS["minilm32"].file("reference.jsonl").read_text().splitlines()
     return [line for line in map(json.loads, lines) if line["tokens"] <= size]
 
@@ -129,27 +144,40 @@ def references(size):
 def accuracy(bench):
     """Every value of a private answer beside floating point."""
     bench.results["accuracy"] = {}
-    for size in (32, 128):
-        expected = references(size)
-        done = bench.run(f"minilm{size}", bench.given(f"minilm{size}", [line["text"] for line in expected]))
-        pairs = [(result["embed"]["data"], line["embedding"]) for result, line in zip(done.results, expected, strict=True)]
-        compared(bench, f"minilm{size}", pairs)
-    folder = EXAMPLES / "bertlayer/data"
-    done = bench.run("bertlayer", bench.given("bertlayer"))
-    compared(bench, "bertlayer", [(done.results[0]["run"]["data"], array(folder / "expected.npy"))], bars=False)
-    done = bench.run("hello", bench.given("hello"))
-    expected = json.loads(MODELS["hello"].file("expected.json").read_text())
-    compared(bench, "hello", [(done.results[0]["infer"]["data"], expected["infer"]["data"])], bars=False)
+    for name, body in (("minilm32", embeddings), ("minilm128", embeddings), ("bertlayer", layer), ("hello", hello)):
+        bench.attempt(name, body, name)
 
 
-def compared(bench, name, pairs, bars=True):
+def embeddings(bench, name):
+    expected = references(size_of(name))
+    done = bench.run(name, bench.given(name, [line["text"] for line in expected]))
+    pairs = [(result["embed"]["data"], line["embedding"]) for result, line in zip(done.results, expected, strict=True)]
+    worst = compared(bench, name, pairs)
+    bench.bar(f"{name}: worst cosine", f"{worst['cosine']:.7f}", worst["cosine"] >= COSINE, f">= {COSINE}")
+    bench.bar(
+        f"{name}: worst difference", f"{worst['difference']:.1e}", worst["difference"] <= DIFFERENCE, f"<= {DIFFERENCE}"
+    )
+
+
+def layer(bench, name):
+    done = bench.run(name, bench.given(name))
+    compared(bench, name, [(done.results[0]["run"]["data"], array(MODELS[name].file("data/expected.npy")))])
+
+
+def hello(bench, name):
+    done = bench.run(name, bench.given(name))
+    expected = json.loads(MODELS[name].file("expected.json").read_text())
+    compared(bench, name, [(done.results[0]["infer"]["data"], expected["infer"]["data"])])
+
+
+def compared(bench, name, pairs):
     cosines, differences = [cosine(*pair) for pair in pairs], [difference(*pair) for pair in pairs]
     worst = {"queries": len(pairs), "cosine": min(cosines), "difference": max(differences)}
     bench.results["accuracy"][name] = worst
-    print(f"  {name:10} {len(pairs):3} queries  worst cosine {worst['cosine']:.7f}  worst difference {worst['difference']:.1e}")
-    if bars:
-        bench.bar(f"{name}: worst cosine", f"{worst['cosine']:.7f}", worst["cosine"] >= COSINE, f">= {COSINE}")
-        bench.bar(f"{name}: worst difference", f"{worst['difference']:.1e}", worst["difference"] <= DIFFERENCE, f"<= {DIFFERENCE}")
+    print(
+        f"  {name:10} {len(pairs):3} queries  worst cosine {worst['cosine']:.7f}  worst difference {worst['difference']:.1e}"
+    )
+    return worst
 
 
 def repeat(bench):
@@ -160,7 +188,9 @@ def repeat(bench):
     worst = max(difference(answer, line["embedding"]) for answer in answers)
     spread = max(max(column) - min(column) for column in zip(*answers))
     bench.results["repeat"] = {"queries": len(answers), "difference": worst, "spread": spread}
-    print(f"  minilm32, the same text {len(answers)} times: worst difference {worst:.1e}, largest spread of a value {spread:.1e}")
+    print(
+        f"  minilm32, the same text {len(answers)} times: worst difference {worst:.1e}, largest spread of a value {spread:.1e}"
+    )
     bench.bar("no outlier in 20 equal queries", f"{worst:.1e}", worst <= DIFFERENCE, f"<= {DIFFERENCE}")
 
 
@@ -172,7 +202,8 @@ def sections(bench):
     done = bench.run("sections", [*given, "--labels", model.file("labels.json")])
     agreeing = sum(label == line["label"] for label, line in zip(done.labels, held_out, strict=True))
     worst = max(
-        difference(result["classify"]["data"], line["logits"]) for result, line in zip(done.results, held_out, strict=True)
+        difference(result["classify"]["data"], line["logits"])
+        for result, line in zip(done.results, held_out, strict=True)
     )
     online, offline = median(done.online_seconds), median(done.offline_seconds)
     bench.results["sections"] = {
@@ -186,9 +217,13 @@ def sections(bench):
 def times(bench):
     """Seconds, bytes and memory, model by model."""
     bench.results["time"] = {}
-    print(f"  {'':10} {'build':>6} {'setup':>6} {'weights':>8} {'offline':>8} {'online':>7} {'both':>7}   (s; medians)")
-    for name in ("minilm32", "minilm128", "bertlayer"):
-        bench.results["time"][name] = timed(bench, name)
+    print(
+        f"  {'':10} {'build':>6} {'setup':>6} {'weights':>8} {'offline':>8} {'online':>7} {'total':>7}   (seconds, medians)"
+    )
+    for name in TIMED:
+        row = bench.attempt(name, timed, name)
+        if row:
+            bench.results["time"][name] = row
     for name, row in bench.results["time"].items():
         server, client, dealer = (row["peak_memory_bytes"][role] / 1e6 for role in ("server", "client", "dealer"))
         traffic, offline = row["online"], row["offline"]
@@ -196,12 +231,21 @@ def times(bench):
             f"  {name}: {traffic['rounds']} rounds, {total(traffic) / 1e6:.2f} MB online, {total(offline) / 1e6:.2f} MB "
             f"from the dealer a query; peak memory server {server:.0f}, client {client:.0f}, dealer {dealer:.0f} MB"
         )
+    if "minilm32" not in bench.results["time"]:
+        return
     small = bench.results["time"]["minilm32"]["online"]
-    bench.bar("minilm32: MB online", f"{total(small) / 1e6:.2f}", total(small) <= TRAFFIC_BYTES, f"<= {TRAFFIC_BYTES / 1e6:.0f}")
+    bench.bar(
+        "minilm32: MB online",
+        f"{total(small) / 1e6:.2f}",
+        total(small) <= TRAFFIC_BYTES,
+        f"<= {TRAFFIC_BYTES / 1e6:.0f}",
+    )
     bench.bar("minilm32: rounds", small["rounds"], small["rounds"] <= ROUNDS, f"<= {ROUNDS}")
-    slowest = max(bench.build_seconds[name] for name in ("minilm32", "minilm128"))
+    slowest = max(seconds for name, seconds in bench.build_seconds.items() if name.startswith("minilm"))
     bench.bar("minilm: seconds to build", f"{slowest:.2f}", slowest < BUILD_SECONDS, f"< {BUILD_SECONDS}")
-    peak = max(max(row["peak_memory_bytes"][role] for role in ("server", "client")) for row in bench.results["time"].values())
+    peak = max(
+        max(row["peak_memory_bytes"][role] for role in ("server", "client")) for row in bench.results["time"].values()
+    )
     bench.bar("peak memory of a party, MB", f"{peak / 1e6:.0f}", peak < MEMORY_BYTES, f"< {MEMORY_BYTES / 1e6:.0f}")
 
 
@@ -210,9 +254,10 @@ def timed(bench, name):
     queries = bench.arguments.queries
     if name == "bertlayer":  # an array is one query: sessions instead
         cold, *runs = [bench.run(name, bench.given(name)) for _ in range(1 + queries)]
-        online, offline = [[seconds[0] for seconds in column] for column in ([run.online_seconds for run in runs], [run.offline_seconds for run in runs])]
+        online = [run.online_seconds[0] for run in runs]
+        offline = [run.offline_seconds[0] for run in runs]
     else:
-        texts = [line["text"] for line in references(int(name.removeprefix("minilm")))]
+        texts = [line["text"] for line in references(size_of(name))]
         cold = bench.run(name, bench.given(name, texts[:1]))
         runs = [bench.run(name, bench.given(name, [texts[at % len(texts)] for at in range(1 + queries)]))]
         online, offline = runs[0].online_seconds[1:], runs[0].offline_seconds[1:]
@@ -230,7 +275,7 @@ def timed(bench, name):
         "total_seconds": median([sum(pair) for pair in zip(offline, online)]),
         "online": runs[0].per_query("online"),
         "offline": runs[0].per_query("offline"),
-        "weights": runs[0].per_query("weights") if name == "bertlayer" else runs[0].client["phases"]["weights"],
+        "weights": runs[0].client["phases"]["weights"],
         "peak_memory_bytes": {
             "server": max(run.server["peak_memory_bytes"] for run in runs),
             "client": max(run.client["peak_memory_bytes"] for run in runs),
@@ -239,19 +284,17 @@ def timed(bench, name):
         "load": [runs[0].load[0], runs[-1].load[1]],
         "others_cpu_seconds": sum(run.others_cpu_seconds for run in runs),
     }
-    columns = [row[key] for key in ("build_seconds", "setup_seconds", "weights_seconds", "offline_seconds", "online_seconds", "total_seconds")]
-    widths = (6, 6, 8, 8, 7, 7)
-    print(f"  {name:10} " + " ".join(f"{value:{width}.3f}" for value, width in zip(columns, widths)) + f"   {noise(row)}")
+    widths = {"build": 6, "setup": 6, "weights": 8, "offline": 8, "online": 7, "total": 7}
+    columns = " ".join(f"{row[f'{column}_seconds']:{width}.3f}" for column, width in widths.items())
+    print(f"  {name:10} {columns}   {noise(row)}")
     return row
 
 
 def linked(bench):
     """Slower links: computed from exact rounds and bytes, and one of them emulated."""
     bench.results["links"] = {}
-    for name in ("minilm32", "minilm128", "bertlayer"):
-        row = bench.results.get("time", {}).get(name)
-        if not row:
-            raise Failure("slower links are computed from the part `time`, which is absent")
+    for name in TIMED:
+        row = timing(bench, name)
         for profile, (bits, round_trip) in links.PROFILES.items():
             low, high = links.waiting(row["online"], profile)
             local = row["online_seconds"]
@@ -261,9 +304,13 @@ def linked(bench):
     for name, profile in (("minilm32", "wan"), ("minilm32", "wan-slow"), ("bertlayer", "wan-slow")):
         texts = [references(32)[0]["text"]] * 3
         done = bench.run(name, bench.given(name, texts), links.Link(profile))
-        seconds = median(done.online_seconds)
-        bench.results["links"][f"{name} {profile} emulated"] = {"online_seconds": seconds, "load": done.load}
-        print(f"  {name:10} {profile}, emulated: {seconds:.2f} s online   {noise({'load': done.load, 'others_cpu_seconds': done.others_cpu_seconds})}")
+        row = {
+            "online_seconds": median(done.online_seconds),
+            "load": done.load,
+            "others_cpu_seconds": done.others_cpu_seconds,
+        }
+        bench.results["links"][f"{name} {profile} emulated"] = row
+        print(f"  {name:10} {profile}, emulated: {row['online_seconds']:.2f} s online   {noise(row)}")
 
 
 def ring(bench):
@@ -275,7 +322,9 @@ def ring(bench):
     else:
         command = ["cargo", "bench", "--quiet", "--bench", "ring_product"]
         if not shutil.which("cargo"):
-            raise Failure("`cargo` is not on the PATH\nhint: install Rust, or give its output with `--ring-product FILE`")
+            raise Failure(
+                "`cargo` is not on the PATH\nhint: install Rust, or give its output with `--ring-product FILE`"
+            )
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"`{' '.join(command)}` failed:\n{done.stderr[-2000:]}")
@@ -284,7 +333,11 @@ def ring(bench):
     if not rows:
         raise Failure(f"the bench of ring products has no row {RING_SHAPE}")
     rates = {f"{word} {backend}": [float(one), float(all_cores)] for word, _, backend, one, all_cores in rows}
-    bench.results["ring"] = {"shape": RING_SHAPE, "giga_multiply_adds_per_second": rates, "load": [before, os.getloadavg()[0]]}
+    bench.results["ring"] = {
+        "shape": RING_SHAPE,
+        "giga_multiply_adds_per_second": rates,
+        "load": [before, os.getloadavg()[0]],
+    }
     for title, (one, all_cores) in rates.items():
         print(f"  {RING_SHAPE} {title:14} {one:6.2f} G multiply-adds/s on one core, {all_cores:6.2f} on all")
     for word, bar in RING_RATES.items():
@@ -301,32 +354,45 @@ def beside(bench):
         return
     bench.results["peers"] = {}
     for work in peers.WORKS:
-        ours = bench.results.get("time", {}).get(work)
-        if not ours:
-            raise Failure("peers are compared with the part `time`, which is absent")
-        spu = peers.spu(found, work)
-        again = timed(bench, work)  # before and after, so that what else the machine does meets both
-        online = median(ours["all_online_seconds"] + again["all_online_seconds"])
-        whole = online + median(ours["all_offline_seconds"] + again["all_offline_seconds"])
-        ratios = [spu["median_s"] / online, spu["median_s"] / whole]
-        bench.results["peers"][work] = {
-            "spu": spu, "online_seconds": online, "total_seconds": whole, "ratio_online": ratios[0], "ratio_total": ratios[1],
-        }  # fmt: skip
-        print(
-            f"  {work}: SPU {spu['median_s']:.2f} s, {sum(spu['sent_bytes']) / 1e6:.0f} MB, {max(spu['sends'])} messages; "
-            f"here {online:.3f} s online, {whole:.3f} s with offline, {total(ours['online']) / 1e6:.1f} MB online, "
-            f"{total(ours['offline']) / 1e6:.1f} MB offline   (others' CPU during SPU's runs: {spu['other_cpu_s']} s)"
-        )
-        print(f"  {work}: {ratios[0]:.1f} times faster online, {ratios[1]:.1f} times with the offline phase")
-        bench.bar(f"{work}: times faster than SPU online", f"{ratios[0]:.1f}", ratios[0] >= SPEEDUP, f">= {SPEEDUP}")
+        bench.attempt(work, faster, found, work)
+
+
+def faster(bench, found, work):
+    before = timing(bench, work)
+    spu = peers.spu(found, work)
+    after = timed(bench, work)  # before and after, so that what else the machine does meets both
+    middle = lambda phase: median(before[f"all_{phase}_seconds"] + after[f"all_{phase}_seconds"])
+    online, whole = middle("online"), middle("online") + middle("offline")
+    ratios = {"online": spu["median_s"] / online, "total": spu["median_s"] / whole}
+    row = {"spu": spu, "online_seconds": online, "total_seconds": whole, "ratios": ratios}
+    bench.results["peers"][work] = row
+    print(
+        f"  {work}: SPU {spu['median_s']:.2f} s (fastest {min(spu['all_s']):.2f}), {sum(spu['sent_bytes']) / 1e6:.0f} MB, {max(spu['sends'])} messages "
+        f"(others' CPU {spu['other_cpu_s']} s)\n"
+        f"  {work}: here {online:.3f} s online, {whole:.3f} s with offline; {total(before['online']) / 1e6:.1f} MB online, "
+        f"{total(before['offline']) / 1e6:.1f} MB offline\n"
+        f"  {work}: {ratios['online']:.1f} times faster online, {ratios['total']:.1f} times with the offline phase"
+    )
+    bench.bar(
+        f"{work}: times faster than SPU online", f"{ratios['online']:.1f}", ratios["online"] >= SPEEDUP, f">= {SPEEDUP}"
+    )
 
 
 def exactness(bench):
     """Every session of this run: what was predicted is what was measured."""
-    bench.results["exact"] = {name: {"sessions": seen, "as_predicted": exact} for name, (seen, exact) in bench.exact.items()}
+    bench.results["exact"] = {
+        name: {"sessions": seen, "as_predicted": exact} for name, (seen, exact) in bench.exact.items()
+    }
     for name, (seen, exact) in bench.exact.items():
         what = f"{name}: sessions whose rounds and bytes are as predicted"
         bench.bar(what, f"{exact} of {seen}", exact == seen, "all, to the byte")
+
+
+def timing(bench, name):
+    row = bench.results.get("time", {}).get(name)
+    if not row:
+        raise Failure(f"this needs {name} from the part `time`")
+    return row
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------
@@ -397,17 +463,15 @@ def measure(bench):
             continue
         title, body = TITLES[part]
         print(f"\n{title}", flush=True)
-        try:
-            body(bench)
-        except (Failure, OSError) as problem:
-            results["problems"].append(f"{title}: {problem}")
-            print(f"  not measured: {problem}")
+        bench.attempt(title, body)
     print("\npredictions")
     exactness(bench)
     results["load_at_the_end"] = os.getloadavg()[0]
     bench.arguments.output.write_text(json.dumps(results, indent=1) + "\n")
     missed = sum(not bar["holds"] for bar in results["bars"])
-    print(f"\n{len(results['bars'])} bars, {missed} missed; {len(results['problems'])} parts not measured; load {os.getloadavg()[0]:.2f}")
+    print(
+        f"\n{len(results['bars'])} bars, {missed} missed; {len(results['problems'])} parts not measured; load {os.getloadavg()[0]:.2f}"
+    )
     return 1 if missed or results["problems"] else 0
 
 

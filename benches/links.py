@@ -16,9 +16,10 @@ CHUNK = 1 << 16
 
 
 def waiting(traffic, profile):
-    """Seconds that a query waits for the link: at least, with the directions always overlapping, and at most, never.
+    """Seconds that a query waits for the link, the two directions overlapping always and never.
 
-    In a round both parties send and both wait for what comes, so that a round takes the time of one way.
+    In a round both parties send and both wait for what comes, so that a round takes the time of one way. Where only one
+    of them has something to send, it need not wait, and a query is a little faster than this.
     """
     bits_per_second, round_trip = PROFILES[profile]
     ways = [8 * traffic[key] / bits_per_second for key in ("sent_bytes", "received_bytes")]

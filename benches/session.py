@@ -114,7 +114,9 @@ def meet(setting, given, cache, folder, processes):
         except subprocess.TimeoutExpired:
             failed = True
         if failed:
-            logs = "\n".join(f"--- {name}\n{(folder / f'{name}.log').read_text()}" for name in ("client", "server", "dealer"))
+            logs = "\n".join(
+                f"--- {name}\n{(folder / f'{name}.log').read_text()}" for name in ("client", "server", "dealer")
+            )
             raise Failure(f"the {role} of {setting.plan.name} failed\n{logs}")
         if process is client:
             wall = time.monotonic() - begin
