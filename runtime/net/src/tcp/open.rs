@@ -41,6 +41,15 @@ fn final_reason(reason: &io::Error) -> bool {
     matches!(reason.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied)
 }
 
+/// What says nothing about the next peer: one gave up before it was accepted, or there is no room until others leave.
+fn passes(error: &io::Error) -> bool {
+    /// ENFILE, EMFILE, ENOBUFS on Linux: accept(2) asks to try again.
+    const NO_ROOM: [i32; 3] = [23, 24, 105];
+    use io::ErrorKind::*;
+    matches!(error.kind(), ConnectionAborted | Interrupted | OutOfMemory)
+        || error.raw_os_error().is_some_and(|code| NO_ROOM.contains(&code))
+}
+
 /// Tenths of a second are enough in a message.
 fn whole(duration: Duration) -> Duration {
     Duration::from_millis(duration.as_millis() as u64 / 100 * 100)
@@ -74,9 +83,7 @@ impl Listener {
                     return Tcp::new(stream, idle).map_err(PeerError::Io);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A peer that gave up before it was accepted says nothing about the next one.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if passes(&error) => {}
                 Err(error) => return Err(PeerError::Io(error)),
             }
             if let Some(waited) = patience
@@ -85,6 +92,22 @@ impl Listener {
                 return Err(PeerError::NobodyCame { address: self.address.clone(), waited });
             }
             std::thread::sleep(POLL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_outlives_a_crowd() {
+        // ENFILE, EMFILE, ENOBUFS, ENOMEM, EINTR, ECONNABORTED; EBADF and EINVAL do not pass.
+        for code in [23, 24, 105, 12, 4, 103] {
+            assert!(passes(&io::Error::from_raw_os_error(code)), "{code}");
+        }
+        for code in [9, 22] {
+            assert!(!passes(&io::Error::from_raw_os_error(code)), "{code}");
         }
     }
 }
