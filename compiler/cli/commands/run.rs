@@ -98,7 +98,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let plan = Arc::new(read_plan(&arguments.plan)?);
     let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
     let own: Vec<&Input> = plan.inputs.iter().filter(|input| input.owner.knows(party)).collect();
-    let mut queries = match own.as_slice() {
+    let queries = match own.as_slice() {
         [] => vec![Tensors::new()],
         own => arguments.given.queries(own)?,
     };
@@ -128,13 +128,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Ok(Box::new(tcp::connect(&arguments.dealer, meeting.patience(30), meeting.idle())?))
     };
     let mut session = Session::open(role, Box::new(peer), &mut dial, &mut |stage| progress.stage(stage))?;
-    if party == Party::Server {
-        // The client knows how many there are; what the server gives is the same for each.
-        let given = queries.first().cloned().unwrap_or_default();
-        queries = vec![given; session.queries as usize];
-    }
     let mut results = vec![];
-    for query in queries {
+    // The client knows how many there are; what the server gives is the same for each.
+    for at in 0..session.queries as usize {
+        let query = queries.get(at).or(queries.last()).cloned().unwrap_or_default();
         let mut round = |round| progress.round(round);
         let hooks = Hooks { progress: Some(&mut round), danger_watch: None };
         results.push(session.query(query, hooks, &mut |stage| progress.stage(stage))?);

@@ -183,7 +183,7 @@ impl Emitter<'_> {
         for output in &graph.outputs {
             let reason = self.reason(output.node, &mut listed);
             let value = self.at(output.node);
-            self.plan.outputs.push(Output { name: output.name.clone(), to: output.to, value, reason });
+            self.plan.outputs.push(Output { name: output.name.clone(), to: output.to, value, reason, result: true });
         }
         let opened = |step: &Step| matches!(step.op, StepOp::Reveal { .. }).then(|| step.outputs[0]);
         let opened: HashSet<ValueId> = self.plan.steps.iter().filter_map(opened).collect();
@@ -192,7 +192,7 @@ impl Emitter<'_> {
                 && opened.contains(&value)
             {
                 let name = graph.node(id).name.clone();
-                self.plan.outputs.push(Output { name, to: *to, value, reason: reason.clone() });
+                self.plan.outputs.push(Output { name, to: *to, value, reason: reason.clone(), result: false });
             }
         }
     }

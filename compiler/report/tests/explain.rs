@@ -93,7 +93,7 @@ fn origin(file: &str, line: u32, text: &str) -> Origin {
 }
 
 fn output(name: &str, value: ValueId, reason: &str) -> Output {
-    Output { name: name.into(), to: Party::Client, value, reason: reason.into() }
+    Output { name: name.into(), to: Party::Client, value, reason: reason.into(), result: true }
 }
 
 fn value(plan: &mut Plan, name: &str, shape: &[usize], form: Form) -> ValueId {

@@ -31,7 +31,7 @@ pub struct Hooks<'a> {
     pub danger_watch: Option<Watch<'a>>,
 }
 
-/// Values that this party was to learn, in the order of the plan's outputs.
+/// Results of the entry that are this party's, in the order of the plan's outputs.
 pub type Results = Vec<(String, FloatTensor)>;
 
 pub fn run<C: Channel + ?Sized>(
@@ -185,7 +185,8 @@ impl<'a, 'h> Query<'a, 'h> {
 
     fn results(self) -> Results {
         let Prepared { plan, party, .. } = self.prepared;
-        let own = plan.outputs.iter().filter(|output| output.to == *party);
+        // Values opened on the way, which the plan lists too, are no results.
+        let own = plan.outputs.iter().filter(|output| output.to == *party && output.result);
         own.map(|output| {
             let value = self.values[output.value.0 as usize].as_ref().expect("an output is never used up");
             (output.name.clone(), FloatTensor::clone(value.clear()))

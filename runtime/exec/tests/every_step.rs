@@ -67,7 +67,7 @@ impl Builder {
         let shape = self.plan.values[value.0 as usize].shape.clone();
         let owner = if to == Party::Client { Owner::Client } else { Owner::Server };
         let value = self.step(StepOp::Reveal { to }, &[value], &shape, Form::Clear(owner));
-        self.plan.outputs.push(Output { name: name.into(), to, value, reason: "test".into() });
+        self.plan.outputs.push(Output { name: name.into(), to, value, reason: "test".into(), result: true });
     }
 
     /// As the compiler does: every step as soon as its inputs are there.

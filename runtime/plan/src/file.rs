@@ -74,6 +74,8 @@ pub struct Output {
     pub to: Party,
     pub value: ValueId,
     pub reason: String,
+    /// Whether it is a result of the entry; else the model opens it on its way.
+    pub result: bool,
 }
 
 /// A place in the source.

@@ -67,7 +67,13 @@ pub(crate) fn example() -> Plan {
         let opened = builder.step(reveal, &[value], name, &shape, clear(Owner::Client));
         let negated = StepOp::Clear(Operator::Negate);
         let value = builder.step(negated, &[opened], name, &shape, clear(Owner::Client));
-        outputs.push(Output { name: name.into(), to: Party::Client, value, reason: "declared result".into() });
+        outputs.push(Output {
+            name: name.into(),
+            to: Party::Client,
+            value,
+            reason: "declared result".into(),
+            result: true,
+        });
     }
     let kernel = Elementwise {
         inputs: vec![Access::Full, Access::Cycle { period: 6 }],
