@@ -5,18 +5,22 @@ use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
-    #[error("the peer closed the connection while {0} was expected")]
+    #[error("the peer closed the connection while {0} was expected\nhint: its own message tells why")]
     Closed(String),
-    #[error("the peer stalled: {waiting} did not move for {}", seconds(.idle))]
+    #[error(
+        "the peer stalled: {waiting} did not move for {}\n\
+         hint: a slow network or machine needs a longer time limit",
+        seconds(.idle)
+    )]
     Stalled { waiting: String, idle: Duration },
-    #[error("the peer sent a message of {found} bytes where {expected} were expected")]
+    #[error("the peer sent a message of {found} bytes where {expected} were expected\n{SAME}")]
     WrongLength { expected: usize, found: usize },
-    #[error("the peer sent message {found} where message {expected} was expected")]
+    #[error("the peer sent message {found} where message {expected} was expected\n{SAME}")]
     OutOfOrder { expected: u32, found: u32 },
-    #[error("the peer announced a message of {found} bytes where at most {limit} are accepted")]
+    #[error("the peer announced a message of {found} bytes where at most {limit} are accepted\n{SAME}")]
     TooLong { limit: usize, found: usize },
     /// Right in length, wrong in content.
-    #[error("the peer sent {0}")]
+    #[error("the peer sent {0}\n{SAME}")]
     Malformed(String),
     #[error("a message of {0} bytes does not fit a frame of at most 4 GiB")]
     MessageTooLarge(usize),
@@ -29,6 +33,8 @@ pub enum PeerError {
     #[error("the connection failed: {0}")]
     Io(io::Error),
 }
+
+const SAME: &str = "hint: both sides need the same version of this program";
 
 /// `60 s`, or `0.25 s`.
 fn seconds(duration: &Duration) -> String {

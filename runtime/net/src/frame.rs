@@ -73,11 +73,14 @@ mod tests {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.incoming(header(5, 0), Accepted::Exactly(5)).unwrap(), 5);
         let error = ledger.incoming(header(5, 0), Accepted::Exactly(5)).unwrap_err();
-        assert_eq!(error.to_string(), "the peer sent message 0 where message 1 was expected");
+        assert_eq!(error.to_string().lines().next(), Some("the peer sent message 0 where message 1 was expected"));
         let error = ledger.incoming(header(6, 1), Accepted::Exactly(5)).unwrap_err();
-        assert_eq!(error.to_string(), "the peer sent a message of 6 bytes where 5 were expected");
+        assert_eq!(error.to_string().lines().next(), Some("the peer sent a message of 6 bytes where 5 were expected"));
         let error = ledger.incoming(header(u32::MAX, 1), Accepted::AtMost(9)).unwrap_err();
-        assert_eq!(error.to_string(), "the peer announced a message of 4294967295 bytes where at most 9 are accepted");
+        assert_eq!(
+            error.to_string().lines().next(),
+            Some("the peer announced a message of 4294967295 bytes where at most 9 are accepted")
+        );
         assert_eq!(ledger.incoming(header(0, 1), Accepted::AtMost(9)).unwrap(), 0);
         assert_eq!(ledger.counters, Counters { rounds: 0, sent: 0, received: 21 });
     }

@@ -18,7 +18,11 @@ pub fn connect(address: &str, patience: Duration, idle: Duration) -> Result<Tcp,
         match attempt(address, left.max(RETRY)) {
             Ok(stream) => return Tcp::new(stream, idle).map_err(PeerError::Io),
             Err(reason) if final_reason(&reason) || left.is_zero() => {
-                return Err(PeerError::Refused { address: address.into(), waited: whole(start.elapsed().min(patience)), reason });
+                return Err(PeerError::Refused {
+                    address: address.into(),
+                    waited: whole(start.elapsed().min(patience)),
+                    reason,
+                });
             }
             Err(_) => std::thread::sleep(RETRY.min(left)),
         }

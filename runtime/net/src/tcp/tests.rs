@@ -76,11 +76,11 @@ fn what_was_sent_arrives_after_the_channel_is_dropped() {
 fn a_peer_that_leaves_is_noticed() {
     let mut channel = against(drop);
     let error = channel.exchange(vec![], 4).unwrap_err();
-    assert_eq!(error.to_string(), "the peer closed the connection while a message was expected");
+    assert_eq!(error.to_string().lines().next(), Some("the peer closed the connection while a message was expected"));
     let mut channel = against(|mut stream| stream.write_all(&frame(4, 0, &[1, 2])).unwrap());
     let error = channel.exchange(vec![], 4).unwrap_err();
     let expected = "the peer closed the connection while the rest of a message after 10 bytes was expected";
-    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.to_string().lines().next(), Some(expected));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_silent_peer_is_given_up() {
         let _ = stream.read(&mut [0]);
     });
     let error = channel.exchange(vec![], 4).unwrap_err();
-    assert_eq!(error.to_string(), "the peer stalled: a message did not move for 0.2 s");
+    assert_eq!(error.to_string().lines().next(), Some("the peer stalled: a message did not move for 0.2 s"));
 }
 
 #[test]
