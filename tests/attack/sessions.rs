@@ -88,6 +88,10 @@ impl Channel for Faulty {
         self.inner()?.receive(limit)
     }
 
+    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
+        self.inner()?.receive_within(limit, patience)
+    }
+
     fn counters(&self) -> Counters {
         self.channel.as_ref().map_or(Counters::default(), |channel| channel.counters())
     }

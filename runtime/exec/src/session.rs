@@ -13,6 +13,7 @@
 //! | the plan | ⇄ | the plan | online |
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ptc_correlation::Supply;
 use ptc_kernels::Backend;
@@ -21,7 +22,7 @@ use ptc_offline::dealer::receive_seed;
 use ptc_offline::factors::Factors;
 use ptc_offline::{receive, weights};
 use ptc_plan::Plan;
-use ptc_plan::bill::weight_masks;
+use ptc_plan::bill::{self, weight_masks};
 use ptc_plan::step::{Owner, Party, ValueId};
 use sha2::{Digest, Sha256};
 
@@ -95,7 +96,8 @@ impl Session {
                 prepare(plan, Party::Client, backend, public)?
             }
         };
-        agree(&prepared.public_digest, &mut *peer, "one side's floating point differs; run the same version of `ptc`")?;
+        let hint = "one side's floating point differs; run the same version of `ptc`";
+        agree(&prepared.public_digest, &mut *peer, Duration::ZERO, hint)?;
         tell(Stage::Dealer);
         let mut dealer = dial().map_err(RunError::Dealer)?;
         introduce(&plan, party, &meeting, &mut *dealer)?;
@@ -116,7 +118,9 @@ impl Session {
         tell(Stage::Offline { query: self.asked });
         let clock = Clock::start(self.counters());
         let mut supply = self.supply()?;
-        agree(&public_inputs(&self.prepared.plan, &inputs), &mut *self.peer, "both sides need the same public inputs")?;
+        let patience = dealing_patience(&self.prepared.plan);
+        let own = public_inputs(&self.prepared.plan, &inputs);
+        agree(&own, &mut *self.peer, patience, "both sides need the same public inputs")?;
         let (traffic, time) = clock.read(self.counters());
         self.statistics.offline.add(traffic, time);
 
@@ -152,10 +156,16 @@ impl Session {
     }
 }
 
-/// Both parties hold the same 32 bytes.
-fn agree(own: &[u8; 32], peer: &mut dyn Channel, hint: &'static str) -> Result<(), RunError> {
+/// A server waits while the client receives its corrections: as long as the slowest link worth running on takes.
+fn dealing_patience(plan: &Plan) -> Duration {
+    const SLOWEST_BYTES_A_SECOND: u64 = 125_000;
+    Duration::from_secs(bill::offline(plan).dealer_to_client / SLOWEST_BYTES_A_SECOND)
+}
+
+/// Both parties hold the same 32 bytes. The other may be silent for `patience` before it sends its own.
+fn agree(own: &[u8; 32], peer: &mut dyn Channel, patience: Duration, hint: &'static str) -> Result<(), RunError> {
     peer.send(own.to_vec())?;
-    let other = peer.receive(own.len())?;
+    let other = peer.receive_within(own.len(), patience)?;
     if other.len() != own.len() {
         return Err(PeerError::WrongLength { expected: own.len(), found: other.len() }.into());
     }

@@ -1,5 +1,7 @@
 //! What a channel offers, over whatever it runs.
 
+use std::time::Duration;
+
 use crate::error::PeerError;
 
 /// A connection to one peer.
@@ -13,6 +15,10 @@ pub trait Channel: Send {
 
     /// The next message, of at most `limit` bytes.
     fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError>;
+
+    /// As [`Channel::receive`], where the peer has work of its own first and may be silent for `patience`, if that is longer
+    /// than the channel's own.
+    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError>;
 
     fn counters(&self) -> Counters;
 }
@@ -62,6 +68,10 @@ macro_rules! forward {
 
             fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
                 (**self).receive(limit)
+            }
+
+            fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
+                (**self).receive_within(limit, patience)
             }
 
             fn counters(&self) -> Counters {

@@ -63,6 +63,14 @@ impl Channel for Memory {
         self.next(Accepted::AtMost(limit))
     }
 
+    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
+        let usual = self.idle;
+        self.idle = usual.max(patience);
+        let received = self.receive(limit);
+        self.idle = usual;
+        received
+    }
+
     fn counters(&self) -> Counters {
         self.ledger.counters
     }

@@ -103,6 +103,12 @@ impl Tcp {
         }
     }
 
+    /// How long the peer may be silent from here on.
+    fn wait(&mut self, idle: Duration) -> Result<(), PeerError> {
+        self.idle = idle;
+        self.stream.set_read_timeout(Some(idle)).map_err(PeerError::Io)
+    }
+
     /// After an error the stream's state is unknown: nothing more is written.
     fn watch<T>(&mut self, result: Result<T, PeerError>) -> Result<T, PeerError> {
         self.failed |= result.is_err();
@@ -132,6 +138,14 @@ impl Channel for Tcp {
     fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
         let received = self.next(Accepted::AtMost(limit));
         self.watch(received)
+    }
+
+    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
+        let usual = self.idle;
+        self.wait(usual.max(patience))?;
+        let received = self.receive(limit);
+        self.wait(usual)?;
+        received
     }
 
     fn counters(&self) -> Counters {

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use ptc_correlation::Supply;
@@ -347,6 +348,10 @@ impl Channel for Recorder {
 
     fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
         self.channel.receive(limit)
+    }
+
+    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
+        self.channel.receive_within(limit, patience)
     }
 
     fn counters(&self) -> Counters {

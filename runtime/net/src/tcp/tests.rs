@@ -153,3 +153,17 @@ fn a_late_listener_is_found() {
     assert_eq!(listener.accept(Some(IDLE), IDLE).unwrap().receive(3).unwrap(), [1, 2, 3]);
     other.join().unwrap();
 }
+
+#[test]
+fn a_peer_with_work_of_its_own_is_waited_for() {
+    let (mut a, mut b) = tcp_pair(SHORT);
+    let worker = thread::spawn(move || {
+        thread::park_timeout(SHORT * 2);
+        b.send(b"done".to_vec()).unwrap();
+        b
+    });
+    assert_eq!(a.receive_within(4, SHORT * 50).unwrap(), b"done");
+    // The usual patience is back.
+    assert!(matches!(a.receive(4), Err(PeerError::Stalled { idle: SHORT, .. })));
+    worker.join().unwrap();
+}
