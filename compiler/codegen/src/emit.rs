@@ -6,7 +6,7 @@ mod values;
 use std::collections::{HashMap, HashSet};
 
 use ptc_ir::Graph;
-use ptc_ir::graph::{Node, NodeId, Op, Visibility};
+use ptc_ir::graph::{Node, NodeId, Op, Visibility, signed_bits};
 use ptc_plan::file::{Constant, Input, Output, Parameter, Plan, Trust};
 use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel};
 use ptc_plan::operator::Operator;
@@ -14,6 +14,9 @@ use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, ValueId};
 
 use crate::fuse;
 use crate::{CodegenError, Generated};
+
+/// Fraction bits of a party's own value that it reveals.
+const REVEALED_FRAC: u32 = 20;
 
 pub fn emit(graph: &Graph, trust: Trust) -> Result<Generated, Vec<CodegenError>> {
     let live = live(graph);
@@ -149,7 +152,17 @@ impl Emitter<'_> {
                 } else {
                     let x = match self.form(x) {
                         // One party's own value goes to the other by way of a sharing, so that there is one way to open.
-                        Form::Clear(_) => self.share(x, Fixed { bits: 48, frac: 24 }),
+                        Form::Clear(_) => {
+                            let most = graph.node(node.inputs[0]).bound.map_or(1.0, |bound| bound.max_abs());
+                            let bits = signed_bits(most, REVEALED_FRAC);
+                            if bits > 64 {
+                                return Err(self.error(
+                                    &format!("a value of up to {most:.1e} does not fit a ring of 64 bits"),
+                                    "calibrate the model, or declare a smaller `#[bound]`",
+                                ));
+                            }
+                            self.share(x, Fixed { bits, frac: REVEALED_FRAC })
+                        }
                         _ => self.narrow(x, graph.node(node.inputs[0]).signed_bits(0.0)),
                     };
                     self.step(StepOp::Reveal { to: *to }, &[x], node, Form::Clear(owner_of(*to)))
