@@ -1,5 +1,6 @@
 //! What is going on, on standard error: a bar on a terminal, lines elsewhere.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use ptc_exec::session::Stage;
 pub struct Progress {
     bar: Option<ProgressBar>,
     rounds: u64,
+    told: Cell<bool>,
 }
 
 impl Progress {
@@ -20,7 +22,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Progress { bar, rounds }
+        Progress { bar, rounds, told: Cell::new(false) }
     }
 
     pub fn say(&self, text: &str) {
@@ -40,6 +42,8 @@ impl Progress {
             Stage::Preparing => self.say("encoding public parameters"),
             Stage::Dealer => self.say("connecting to the dealer"),
             Stage::Weights => self.say("masked weights"),
+            // Lines that stay are few.
+            Stage::Offline { query } if self.bar.is_none() && query % 10 > 0 => {}
             Stage::Offline { query } => self.say(&format!("query {}: correlations from the dealer", query + 1)),
         }
     }
@@ -53,7 +57,7 @@ impl Progress {
                 }
                 bar.set_position(round.into());
             }
-            None if round == 0 => eprintln!("online: {} rounds", self.rounds),
+            None if !self.told.replace(true) => eprintln!("online: {} rounds a query", self.rounds),
             None => {}
         }
     }

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 /// The dealer holds the plan, and neither weights nor inputs. It must not collude with either party.
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// The plan, the same file as the parties have.
     pub plan: PathBuf,
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: String,

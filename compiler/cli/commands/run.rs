@@ -28,6 +28,7 @@ use crate::{arrays, cache, files, labels, stats, weights};
 /// One side listens, the other connects; both need the dealer. Results that are this party's go to standard output.
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// The plan, the same file at both parties.
     pub plan: PathBuf,
     /// 0, the server with the weights, or 1, the client with the input.
     #[arg(long, value_parser = party)]
