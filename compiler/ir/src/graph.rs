@@ -42,13 +42,22 @@ impl Visibility {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// An argument of the entry.
-    Input { name: String, kind: InputKind, limit: f32 },
+    Input {
+        name: String,
+        kind: InputKind,
+        limit: f32,
+    },
     /// A checkpoint tensor.
-    Parameter { path: String },
+    Parameter {
+        path: String,
+    },
     Constant(FloatTensor),
     Apply(Operator),
     /// The value becomes known to `to`: a declared result or an author's `reveal`.
-    Reveal { to: Party, reason: String },
+    Reveal {
+        to: Party,
+        reason: String,
+    },
 }
 
 /// How a bound is known.
@@ -148,8 +157,7 @@ impl Graph {
     pub fn derive(&mut self, op: Operator, inputs: &[NodeId], like: NodeId, part: &str) -> NodeId {
         let shapes: Vec<&[usize]> = inputs.iter().map(|&i| self.node(i).shape.as_slice()).collect();
         let shape = op.shape(&shapes).expect("a pass builds nodes whose shapes fit");
-        let visibility =
-            inputs.iter().map(|&i| self.node(i).visibility).fold(Visibility::Public, Visibility::join);
+        let visibility = inputs.iter().map(|&i| self.node(i).visibility).fold(Visibility::Public, Visibility::join);
         let source = self.node(like);
         let name = if part.is_empty() { source.name.clone() } else { format!("{}.{part}", source.name) };
         let (origin, tolerance) = (source.origin, source.tolerance);

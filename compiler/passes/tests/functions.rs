@@ -70,8 +70,7 @@ fn check(op: Operator, shape: &[usize], keep: Option<Vec<f32>>, tolerance: f32) 
     assert_eq!(ptc_ir::verify::verify(&exact), vec![], "after decompose");
     compare("decompose", &evaluate::outputs(&exact, &inputs, &parameters).unwrap(), &expected, 1e-5);
 
-    let mut options = Options::default();
-    options.calibration = calibrate(&exact, &inputs, &parameters);
+    let options = Options { calibration: calibrate(&exact, &inputs, &parameters), ..Options::default() };
     let ranged = ranges::run(&base::run(&before), &options);
     let ranged = ranges::run(&decompose::run(&ranged, &options), &options);
     let near = approximate::run(&ranged, &options).unwrap();

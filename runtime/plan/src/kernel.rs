@@ -18,7 +18,11 @@ impl Word {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kernel {
     /// `c[m, n] = a[m, k] · b[k, n]` modulo `2^32` or `2^64`; `b` is packed once, `m` is free.
-    Product { word: Word, k: u32, n: u32 },
+    Product {
+        word: Word,
+        k: u32,
+        n: u32,
+    },
     Elementwise(Elementwise),
 }
 
@@ -86,7 +90,9 @@ impl Elementwise {
                 Low(a, bits) => a < defined && (1..=64).contains(&bits),
             };
             if !fits {
-                return Err(format!("instruction {at} of an elementwise kernel reads an undefined register or bad width"));
+                return Err(format!(
+                    "instruction {at} of an elementwise kernel reads an undefined register or bad width"
+                ));
             }
         }
         let registers = (self.inputs.len() + self.code.len()) as u16;

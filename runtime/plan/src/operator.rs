@@ -19,27 +19,49 @@ pub enum Operator {
     Divide,
     Negate,
     /// `x · by`, `by` public.
-    Scale { by: f64 },
+    Scale {
+        by: f64,
+    },
     /// `x + by`, `by` public.
-    Offset { by: f64 },
+    Offset {
+        by: f64,
+    },
     Square,
 
     // Products. `a[.., n, m] · b[.., m, l]`; with `transpose_b`, `b` is `[.., l, m]`. Leading sizes broadcast.
-    MatMul { transpose_b: bool },
+    MatMul {
+        transpose_b: bool,
+    },
 
     // Structure.
-    Reshape { shape: Vec<usize> },
-    Permute { axes: Vec<usize> },
-    Slice { axis: usize, start: usize, length: usize },
-    Concat { axis: usize },
+    Reshape {
+        shape: Vec<usize>,
+    },
+    Permute {
+        axes: Vec<usize>,
+    },
+    Slice {
+        axis: usize,
+        start: usize,
+        length: usize,
+    },
+    Concat {
+        axis: usize,
+    },
     /// To `shape`, as numpy broadcasts.
-    Broadcast { shape: Vec<usize> },
+    Broadcast {
+        shape: Vec<usize>,
+    },
     /// `table[rows, ..][ids]`: inputs `(table, ids)`.
     Gather,
 
     // Reductions; the reduced axis stays with size 1.
-    Sum { axis: usize },
-    Max { axis: usize },
+    Sum {
+        axis: usize,
+    },
+    Max {
+        axis: usize,
+    },
 
     // Functions, elementwise.
     Relu,
@@ -59,11 +81,17 @@ pub enum Operator {
     /// As `Softmax`, of powers of two instead of powers of e.
     Softmax2,
     /// `(x - mean) / sqrt(variance + eps)`.
-    Normalize { eps: f64 },
+    Normalize {
+        eps: f64,
+    },
     /// `x / sqrt(mean(x²) + eps)`.
-    RmsNormalize { eps: f64 },
+    RmsNormalize {
+        eps: f64,
+    },
     /// `x / max(|x|₂, eps)`.
-    L2Normalize { eps: f64 },
+    L2Normalize {
+        eps: f64,
+    },
 
     // Truth values.
     /// `a < b`: a bit.
@@ -78,7 +106,9 @@ pub enum Operator {
     /// The same number in another fixed point.
     Rescale,
     /// The bit `x < threshold`.
-    Compare { threshold: f64 },
+    Compare {
+        threshold: f64,
+    },
     /// Exclusive or of bits.
     Xor,
     /// `bit · x`: inputs `(bit, x)`.
@@ -86,10 +116,16 @@ pub enum Operator {
     /// A bit as a real 0 or 1.
     BitToReal,
     /// `2^x` for `x` of at most about one and at least `-2^range_bits`; 0 where `x` is below the output's resolution.
-    Exp2 { range_bits: u32 },
+    Exp2 {
+        range_bits: u32,
+    },
     /// Piecewise constants: output `j` of the cell that holds `x`, cells of width `2^-step_bits` from `low` on. The cell
     /// found may be one below the right one. Output shape: `[outputs] ++ x.shape`.
-    Table { low: f64, step_bits: i32, values: Vec<Vec<f32>> },
+    Table {
+        low: f64,
+        step_bits: i32,
+        values: Vec<Vec<f32>>,
+    },
 }
 
 impl Operator {

@@ -122,10 +122,7 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         StepOp::Exp2(exp) => {
             let count = input(0).len();
             let factors = packed(count, exp.ring + exp.factor_frac);
-            vec![
-                Round::both(packed(count, exp.index_bits) + factors),
-                Round::both(2 * packed(count, exp.ring)),
-            ]
+            vec![Round::both(packed(count, exp.index_bits) + factors), Round::both(2 * packed(count, exp.ring))]
         }
         StepOp::Max => {
             let width = *input(0).shape.last().expect("max of at least one axis");

@@ -106,19 +106,29 @@ pub enum StepOp {
     /// Clear to shares: the owner's share is the encoding, the other's is zero.
     Share,
     /// A fused elementwise kernel (index into the plan's kernels) on shares.
-    Local { kernel: u32 },
+    Local {
+        kernel: u32,
+    },
     /// `Reshape`, `Permute`, `Slice`, `Concat` or `Broadcast` on shares, encoded values or bits.
     Layout(Operator),
     /// Sum over an axis, which stays with size 1. Shares.
-    SumAxis { axis: usize },
+    SumAxis {
+        axis: usize,
+    },
     /// `x · w` with an encoded `w` that both know; `x[.., n, m]`, `w[m, l]`.
     PublicMatMul,
     /// `x · w` where `owner` knows the encoded `w[m, l]`; `x[.., n, m]`.
-    StaticMatMul { owner: Party },
+    StaticMatMul {
+        owner: Party,
+    },
     /// `x · w` elementwise, `w` known to `owner` and of the same shape as `x` or broadcast along `x`'s leading sizes.
-    StaticMul { owner: Party },
+    StaticMul {
+        owner: Party,
+    },
     /// `x[b.., n, m] · y[b.., m, l]`, or with `transpose_b` `y[b.., l, m]`. Both shared, equal batch sizes.
-    MatMul { transpose_b: bool },
+    MatMul {
+        transpose_b: bool,
+    },
     /// Elementwise product of shares; `y` has the shape of `x`, or one element for each row of `x`'s last axis.
     Mul,
     Square,
@@ -126,7 +136,9 @@ pub enum StepOp {
     /// output's. Needs `|x| < 2^(bits - 2)`. Right to one unit.
     Rescale,
     /// The bit `x < threshold`, threshold in `x`'s fixed point. Needs `|x - threshold| < 2^(bits - 1)`.
-    Compare { threshold: i64 },
+    Compare {
+        threshold: i64,
+    },
     /// Bits, local.
     Xor,
     /// Bits, local.
@@ -139,13 +151,19 @@ pub enum StepOp {
     Gate,
     /// Look-up of a public table at the private index `(x >> shift) mod 2^index_bits`; one output for each row of
     /// `values`, in the output's ring. `values[j]` has `2^index_bits` entries, already in fixed point.
-    Table { index_bits: u32, shift: u32, values: Vec<Vec<u64>> },
+    Table {
+        index_bits: u32,
+        shift: u32,
+        values: Vec<Vec<u64>>,
+    },
     /// `2^x`. See [`Exp2`].
     Exp2(Exp2),
     /// Largest along the last axis (kept with size 1) by a tournament of compare and gate.
     Max,
     /// The value is opened to `to` and to nobody else; the result is clear.
-    Reveal { to: Party },
+    Reveal {
+        to: Party,
+    },
 }
 
 impl StepOp {
