@@ -8,14 +8,11 @@ import socket
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PATIENCE = 900  # seconds for a whole session
-OFFLINE = re.compile(r"query \d+: correlations")
-ONLINE = re.compile(r"online: \d+ rounds")
 
 
 class Failure(Exception):
@@ -107,7 +104,6 @@ def meet(setting, given, cache, folder, processes):
         "--stats", folder / "client.json", "--output", folder / "results.json",
     )  # fmt: skip
     dealer, server, client = processes
-    lines = timed_lines(client, folder)
     for process, role in ((client, "client"), (server, "server")):
         try:
             failed = process.wait(PATIENCE)
@@ -124,13 +120,13 @@ def meet(setting, given, cache, folder, processes):
     dealer.terminate()
     dealer.wait()
     stats = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("server", "client")}
-    online, offline = query_seconds(lines, stats["client"])
+    each = stats["client"]["each_query"]
     return Session(
         **stats,
         results=[json.loads(line) for line in (folder / "results.json").read_text().splitlines()],
         labels=(folder / "client.out").read_text().split(),
-        online_seconds=online,
-        offline_seconds=offline,
+        online_seconds=[query["online_seconds"] for query in each],
+        offline_seconds=[query["offline_seconds"] for query in each],
         wall_seconds=wall,
         dealer_peak_bytes=peak,
         load=[*load, os.getloadavg()[0]],
@@ -141,42 +137,7 @@ def meet(setting, given, cache, folder, processes):
 def launch(setting, role, arguments, cache, folder):
     command = [str(part) for part in (setting.ptc, *arguments, "--cache", cache / role)]
     with open(folder / f"{role}.log", "w") as log, open(folder / f"{role}.out", "w") as out:
-        errors = subprocess.PIPE if role == "client" else log
-        return subprocess.Popen(command, stdout=out, stderr=errors, text=True)
-
-
-def timed_lines(client, folder):
-    """The client's progress with the time of each line; filled while it runs."""
-    lines = []
-
-    def read():
-        with open(folder / "client.log", "w") as log:
-            for line in client.stderr:
-                lines.append((time.monotonic(), line))
-                log.write(line)
-                log.flush()
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    return Lines(lines, reader)
-
-
-@dataclass
-class Lines:
-    lines: list
-    reader: threading.Thread
-
-
-def query_seconds(lines, stats):
-    """Seconds of each query online and offline; the last one's online part is what remains of the phase's sum."""
-    lines.reader.join()
-    offline = [at for at, line in lines.lines if OFFLINE.match(line)]
-    online = [at for at, line in lines.lines if ONLINE.match(line)]
-    if len(offline) != stats["queries"] or len(online) != stats["queries"]:
-        raise Failure("the client's progress does not name each query's phases")
-    each = [end - begin for begin, end in zip(online, offline[1:])]
-    each.append(max(0.0, stats["phases"]["online"]["seconds"] - sum(each)))
-    return each, [end - begin for begin, end in zip(offline, online)]
+        return subprocess.Popen(command, stdout=out, stderr=log, text=True)
 
 
 def median(seconds):

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ptc_exec::statistics::{Phase, Predicted, Statistics};
+use ptc_exec::statistics::{Phase, Predicted, QuerySeconds, Statistics};
 use ptc_net::Counters;
 use ptc_plan::Plan;
 use ptc_plan::step::Party;
@@ -13,6 +13,7 @@ pub struct Stats {
     party: usize,
     queries: u32,
     phases: Phases,
+    each_query: Vec<Query>,
     /// Of the online seconds: how long this party sent and waited, and computed in steps of each kind.
     waiting_seconds: f64,
     computing_seconds: BTreeMap<&'static str, f64>,
@@ -27,6 +28,12 @@ struct Phases {
     weights: Cost,
     offline: Cost,
     online: Cost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Query {
+    offline_seconds: f64,
+    online_seconds: f64,
 }
 
 /// One phase of a session, over all its queries.
@@ -65,6 +72,7 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
         offline: cost(&measured.offline, Some(predicted.offline)),
         online: cost(&measured.online, Some(predicted.online)),
     };
+    let seconds = |query: &QuerySeconds| Query { offline_seconds: query.offline, online_seconds: query.online };
     let mut computing_seconds = BTreeMap::new();
     for (step, seconds) in plan.steps.iter().zip(&measured.steps.steps) {
         *computing_seconds.entry(step.op.name()).or_insert(0.0) += seconds;
@@ -73,6 +81,7 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
         party: party.index(),
         queries: measured.queries,
         phases,
+        each_query: measured.each_query.iter().map(seconds).collect(),
         waiting_seconds: measured.steps.waiting,
         computing_seconds,
         peak_memory_bytes: peak_memory_bytes(),

@@ -31,7 +31,7 @@ use crate::handshake::{self, Meeting};
 use crate::prepare::{Prepared, prepare};
 use crate::public::{self, Cache};
 use crate::run::{Hooks, Results, run};
-use crate::statistics::{Clock, Statistics};
+use crate::statistics::{Clock, QuerySeconds, Statistics};
 use crate::tensors::{Tensors, check_inputs};
 use crate::value::Held;
 
@@ -121,14 +121,16 @@ impl Session {
         let patience = dealing_patience(&self.prepared.plan);
         let own = public_inputs(&self.prepared.plan, &inputs);
         agree(&own, &mut *self.peer, patience, "both sides need the same public inputs")?;
-        let (traffic, time) = clock.read(self.counters());
-        self.statistics.offline.add(traffic, time);
+        let (traffic, dealing) = clock.read(self.counters());
+        self.statistics.offline.add(traffic, dealing);
 
         let clock = Clock::start(self.peer.counters());
         let online = &mut self.statistics.steps;
         let results = run(&self.prepared, &mut *self.peer, &mut supply, inputs, online, hooks)?;
         let (traffic, time) = clock.read(self.peer.counters());
         self.statistics.online.add(traffic, time);
+        let each = QuerySeconds { offline: dealing.as_secs_f64(), online: time.as_secs_f64() };
+        self.statistics.each_query.push(each);
         self.asked += 1;
         self.statistics.queries = self.asked;
         Ok(results)

@@ -31,7 +31,14 @@ pub struct Statistics {
     pub offline: Phase,
     pub online: Phase,
     pub queries: u32,
+    pub each_query: Vec<QuerySeconds>,
     pub steps: Online,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QuerySeconds {
+    pub offline: f64,
+    pub online: f64,
 }
 
 /// Online, over all queries of a session.
