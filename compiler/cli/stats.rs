@@ -178,6 +178,7 @@ mod tests {
             offline: phase(counters(0, 40, 123_456), 1.0),
             online: phase(counters(7, 2_000_000, 3_000_000), 2.0),
             queries: 1,
+            each_query: vec![QuerySeconds { offline: 1.0, online: 2.0 }],
             steps: Online { steps: vec![0.5, 0.25, 0.125], waiting: 1.0 },
         };
         let predicted = Predicted {
@@ -201,6 +202,7 @@ mod tests {
         assert_eq!(json["peak_memory_bytes"], 1 << 20);
         assert_eq!(json["computing_seconds"], serde_json::json!({ "mul": 0.625, "square": 0.25 }));
         assert_eq!(json["waiting_seconds"], 1.0);
+        assert_eq!(json["each_query"], serde_json::json!([{ "offline_seconds": 1.0, "online_seconds": 2.0 }]));
     }
 
     #[test]
