@@ -98,3 +98,29 @@ fn a_public_result_is_told_to_both() {
         [product.clone(), product],
     );
 }
+
+#[test]
+fn functions_of_private_values() {
+    let s: [f64; 4] = [1.5, -1.75, -0.5, 2.0];
+    // The normal distribution up to each.
+    let below = [0.933_193, 0.040_059, 0.308_538, 0.977_250];
+    let weights: f64 = s.iter().map(|x| x.exp()).sum();
+    let squares: f64 = s.iter().map(|x| x * x).sum();
+    let each = |f: &dyn Fn(f64) -> f64| s.map(f);
+    let gelu = [0, 1, 2, 3].map(|i| s[i] * below[i]);
+    let all = [
+        each(&|x| x.max(0.0)),
+        gelu,
+        each(&|x| x / (1.0 + (-x).exp()) / 4.0),
+        each(&|x| (x / 8.0).exp()),
+        each(&|x| x.exp() / weights),
+        each(&|x| x / (squares / 4.0 + 1e-3).sqrt()),
+        each(&|x| x / squares.sqrt()),
+    ]
+    .concat();
+    check(
+        "functions.ptx",
+        &[("x", 1, &[4], &[1.0, -2.0, 0.5, 3.0]), ("y", 0, &[4], &[0.5, 0.25, -1.0, -1.0])],
+        [json!({}), json!({ "all": all })],
+    );
+}
