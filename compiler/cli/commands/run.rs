@@ -66,7 +66,8 @@ pub struct Meeting {
     /// How long to look for the others. Default: 30 to connect, 600 to be connected to.
     #[arg(long, value_name = "SECONDS")]
     pub wait: Option<u64>,
-    /// How long a connection may be silent.
+    /// How long a connection may be silent. A server waits longer while the client receives its correlations: a second
+    /// for each 125 kB of them.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub timeout: u64,
 }

@@ -118,7 +118,10 @@ impl Session {
         tell(Stage::Offline { query: self.asked });
         let clock = Clock::start(self.counters());
         let mut supply = self.supply()?;
-        let patience = dealing_patience(&self.prepared.plan);
+        let patience = match self.prepared.party {
+            Party::Server => dealing_patience(&self.prepared.plan),
+            Party::Client => Duration::ZERO,
+        };
         let own = public_inputs(&self.prepared.plan, &inputs);
         agree(&own, &mut *self.peer, patience, "both sides need the same public inputs")?;
         let (traffic, dealing) = clock.read(self.counters());
