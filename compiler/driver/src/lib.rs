@@ -140,9 +140,25 @@ fn located(
 fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, Vec<Diagnostic>), Failure> {
     let (program, sources) = read(path, text)?;
     match ptc_lower::lower_entry(&program, &sources, request.entry.as_deref(), &request.dims) {
-        Ok(graph) => Ok((graph, sources, program.warnings)),
+        Ok(graph) => match pinned(&graph, &sources) {
+            diagnostics if diagnostics.is_empty() => Ok((graph, sources, program.warnings)),
+            diagnostics => Err(Failure { sources, diagnostics }),
+        },
         Err(diagnostics) => Err(Failure { sources, diagnostics }),
     }
+}
+
+/// No pass keeps a ring that the author pins; one that would be ignored is refused.
+fn pinned(graph: &Graph, sources: &Sources) -> Vec<Diagnostic> {
+    let pins = graph.nodes.iter().filter(|node| node.fixed.is_some()).map(|node| {
+        let message = format!("the ring of `{}` cannot be pinned yet", node.name);
+        (
+            node.origin,
+            message,
+            "leave out `fixed<..>`; `ptc explain` shows the ring that the compiler chooses".to_string(),
+        )
+    });
+    located(graph, sources, codes::E0108, pins)
 }
 
 /// The model's file and those it uses, which stand beside it or come with the compiler.
@@ -157,5 +173,31 @@ fn read(path: &Path, text: &str) -> Result<(Program, Sources), Failure> {
     match ptc_typeck::load::load(&mut sources, &path.display().to_string(), text, &mut sibling) {
         Ok(program) => Ok((program, sources)),
         Err(diagnostics) => Err(Failure { sources, diagnostics }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODEL: &str = "model M {
+    entry f(x: real[4] @client, y: real[4] @server) -> real[4] @client {
+        let s PIN= x + y;
+        s
+    }
+}
+";
+
+    fn codes_of(text: &str) -> Vec<&'static str> {
+        match build(Path::new("m.ptx"), text, &Request::default(), Trust::Dealer) {
+            Ok(_) => vec![],
+            Err(failure) => failure.diagnostics.iter().map(|diagnostic| diagnostic.code.id).collect(),
+        }
+    }
+
+    #[test]
+    fn a_ring_that_would_be_ignored_is_refused() {
+        assert_eq!(codes_of(&MODEL.replace("s PIN", "s ")), [""; 0]);
+        assert_eq!(codes_of(&MODEL.replace("s PIN", "s: real[4] fixed<40, 14> ")), ["E0108"]);
     }
 }
