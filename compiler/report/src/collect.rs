@@ -21,6 +21,7 @@ pub fn report(plan: &Plan) -> Report {
         entry: plan.entry.clone(),
         dims: plan.dims.clone(),
         trust: match plan.trust {
+            Trust::TwoParty { .. } => "two-party",
             Trust::Dealer => "dealer",
         },
         online: online(plan),
@@ -271,7 +272,7 @@ fn kind(plan: &Plan, step: &Step) -> Kind {
     let owner = match step.op {
         StepOp::Clear(_) | StepOp::Encode => form(&step.outputs).and_then(owner),
         StepOp::Share => form(&step.inputs).and_then(owner),
-        StepOp::StaticMatMul { owner } | StepOp::StaticMul { owner } => Some(party_name(owner)),
+        StepOp::StaticMatMul { owner, .. } | StepOp::StaticMul { owner, .. } => Some(party_name(owner)),
         StepOp::Reveal { to } => Some(party_name(to)),
         _ => None,
     };
@@ -315,6 +316,16 @@ fn place(plan: &Plan, step: &Step) -> Option<Place> {
 
 fn assumptions(trust: Trust) -> Vec<&'static str> {
     match trust {
+        Trust::TwoParty { .. } => vec![
+            "Both parties follow the protocol and may look at everything they hold. One that deviates can spoil the result \
+             and may learn more.",
+            "Nobody else takes part. Privacy rests on ring learning with errors (128 bits), on the Diffie-Hellman problem on \
+             Curve25519, on AES-128 as an ideal permutation, and, where traffic is spared, on learning parity with noise; \
+             answers of products are hidden up to a statistical distance of 2^-40.",
+            "Both parties know the plan: sizes, the kinds of layers, rings, and the bounds that calibration found in the \
+             owner's weights and samples.",
+            "The result itself tells its party what a result tells; many queries tell more about the weights.",
+        ],
         Trust::Dealer => vec![
             "Both parties follow the protocol and may look at everything they hold. One that deviates can spoil the result \
              and may learn more.",

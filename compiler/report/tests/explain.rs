@@ -62,7 +62,7 @@ fn layers() -> Plan {
         plan.parameters.push(Parameter { path, shape, owner, value: weight, limit: 4.0 });
         let encoded = Form::Encoded(Owner::Server, Fixed { bits: 36, frac: 12 });
         let encoded = step(&mut plan, 1, StepOp::Encode, &[weight], &name("weight.fixed"), &[64, 64], encoded);
-        let op = StepOp::StaticMatMul { owner: Party::Server };
+        let op = StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 };
         let product = step(&mut plan, 1, op, &[x, encoded], &name("product"), &[32, 64], share(36, 24));
         let product = step(&mut plan, 2, StepOp::Rescale, &[product], &name("linear"), &[32, 64], share(36, 12));
         let negative = StepOp::Compare { threshold: 0 };

@@ -65,7 +65,7 @@ impl Joint<'_> {
         let share = |at: usize| inputs[at].share().clone();
         let bits = |at: usize| inputs[at].bits().clone();
         let body = match &step.op {
-            StepOp::StaticMatMul { owner } => {
+            StepOp::StaticMatMul { owner, .. } => {
                 let (x, w) = (share(0), inputs[1].encoded().cloned());
                 let (rows, columns) = (self.value(step, 1).shape[0], self.value(step, 1).shape[1]);
                 let word = Word::for_ring(ring(self.output(step)).bits);
@@ -87,7 +87,7 @@ impl Joint<'_> {
                     }
                 }
             }
-            StepOp::StaticMul { owner } => {
+            StepOp::StaticMul { owner, .. } => {
                 let (x, w) = (share(0), inputs[1].encoded().cloned());
                 let period = self.value(step, 1).len();
                 match owner {

@@ -106,7 +106,7 @@ fn every_step() -> Plan {
     let half = b.step(StepOp::Clear(Operator::Scale { by: 0.5 }), &[x], &[4, 8], Form::Clear(Owner::Client));
     let x = b.step(StepOp::Share, &[half], &[4, 8], ring(40, 12));
     let w = b.step(StepOp::Encode, &[w], &[8, 6], encoded(Owner::Server, 40, 12));
-    let product = b.step(StepOp::StaticMatMul { owner: Party::Server }, &[x, w], &[4, 6], ring(40, 24));
+    let product = b.step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 40 }, &[x, w], &[4, 6], ring(40, 24));
     let offset = b.step(StepOp::Share, &[offset], &[6], ring(40, 24));
     let one = b.step(StepOp::Encode, &[one], &[6], encoded(Owner::Both, 40, 24));
     b.plan.kernels.push(Kernel::Elementwise(Elementwise {
@@ -124,10 +124,10 @@ fn every_step() -> Plan {
     let small = b.step(StepOp::Rescale, &[moved], &[4, 6], ring(36, 12));
     let shrunk = b.step(StepOp::Rescale, &[moved], &[4, 6], ring(26, 12));
     let scale = b.step(StepOp::Encode, &[scale], &[6], encoded(Owner::Server, 36, 12));
-    let scaled = b.step(StepOp::StaticMul { owner: Party::Server }, &[small, scale], &[4, 6], ring(36, 24));
+    let scaled = b.step(StepOp::StaticMul { owner: Party::Server, factor_bits: 36 }, &[small, scale], &[4, 6], ring(36, 24));
     b.output("scaled", scaled, Party::Client);
     let narrow = b.step(StepOp::Encode, &[narrow], &[6, 6], encoded(Owner::Server, 26, 6));
-    let thin = b.step(StepOp::StaticMatMul { owner: Party::Server }, &[shrunk, narrow], &[4, 6], ring(26, 18));
+    let thin = b.step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 26 }, &[shrunk, narrow], &[4, 6], ring(26, 18));
     b.output("thin", thin, Party::Server);
 
     let negative = b.step(StepOp::Compare { threshold: 100 }, &[small], &[4, 6], Form::Bits);
@@ -171,10 +171,10 @@ fn every_step() -> Plan {
 
     let factor = b.input("factor", &[6, 3], InputKind::Real, Owner::Client, 8.0);
     let factor = b.step(StepOp::Encode, &[factor], &[6, 3], encoded(Owner::Client, 36, 12));
-    let crossed = b.step(StepOp::StaticMatMul { owner: Party::Client }, &[small, factor], &[4, 3], ring(36, 24));
+    let crossed = b.step(StepOp::StaticMatMul { owner: Party::Client, factor_bits: 36 }, &[small, factor], &[4, 3], ring(36, 24));
     b.output("crossed", crossed, Party::Client);
     let keep = b.step(StepOp::Encode, &[mask], &[4, 6], encoded(Owner::Client, 36, 0));
-    let masked = b.step(StepOp::StaticMul { owner: Party::Client }, &[small, keep], &[4, 6], ring(36, 12));
+    let masked = b.step(StepOp::StaticMul { owner: Party::Client, factor_bits: 36 }, &[small, keep], &[4, 6], ring(36, 12));
     let matrix = b.step(StepOp::Encode, &[table], &[6, 3], encoded(Owner::Both, 36, 12));
     let last = b.step(StepOp::PublicMatMul, &[masked, matrix], &[4, 3], ring(36, 24));
     b.output("last", last, Party::Client);

@@ -79,7 +79,7 @@ fn static_matmul_is_exact_for_both_owners() {
                 let (x, w) = (values(1, wide, m * k), values(2, wide, k * n));
                 let with = |last: usize| [&lead[..], &[last]].concat();
                 let plan = plan(
-                    StepOp::StaticMatMul { owner },
+                    StepOp::StaticMatMul { owner, factor_bits: bits },
                     vec![shared(&with(k), ring(wide)), encoded(&[k, n], owner, ring(wide))],
                     vec![shared(&with(n), ring(bits))],
                 );
@@ -96,7 +96,7 @@ fn static_mul_is_exact_for_both_owners() {
             for (rows, period) in [(1, 70), (9, 30), (200, 1)] {
                 let (x, w) = (values(1, wide, rows * period), values(2, wide, period));
                 let plan = plan(
-                    StepOp::StaticMul { owner },
+                    StepOp::StaticMul { owner, factor_bits: bits },
                     vec![shared(&[rows, period], ring(wide)), encoded(&[period], owner, ring(wide))],
                     vec![shared(&[rows, period], ring(bits))],
                 );

@@ -50,9 +50,9 @@ fn plan() -> Plan {
         constants: vec![],
         kernels: vec![],
         steps: vec![
-            step(StepOp::StaticMatMul { owner: Party::Server }, &[0, 1], 3),
-            step(StepOp::StaticMatMul { owner: Party::Server }, &[0, 1], 4),
-            step(StepOp::StaticMul { owner: Party::Server }, &[0, 2], 5),
+            step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 }, &[0, 1], 3),
+            step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 }, &[0, 1], 4),
+            step(StepOp::StaticMul { owner: Party::Server, factor_bits: 16 }, &[0, 2], 5),
             step(StepOp::Mul, &[0, 0], 6),
         ],
         outputs: vec![],

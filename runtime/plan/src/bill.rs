@@ -17,10 +17,10 @@ pub const CHUNK_BYTES: u64 = 1 << 20;
 /// One single-use piece of correlated randomness. `a`, `b`, `r` are uniform masks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Correlation {
-    /// Client: `r[rows, inner]` and `c1`; server: `s0`; `r·W = c1 + s0`.
-    StaticMatMul { weight: ValueId, rows: usize, inner: usize, columns: usize, bits: u32 },
+    /// Client: `r[rows, inner]` and `c1`; server: `s0`; `r·W = c1 + s0`. Signed, `W` has at most `factor_bits` bits.
+    StaticMatMul { weight: ValueId, rows: usize, inner: usize, columns: usize, bits: u32, factor_bits: u32 },
     /// The same elementwise: `r[i]·w[i % period]`.
-    StaticMul { weight: ValueId, count: usize, period: usize, bits: u32 },
+    StaticMul { weight: ValueId, count: usize, period: usize, bits: u32, factor_bits: u32 },
     /// Server: `a[rows, inner]`; client: `b[inner, columns]`; shares of `a·b`.
     CrossMatMul { rows: usize, inner: usize, columns: usize, bits: u32 },
     /// The same elementwise: `a[i]·b[i % period]`.
@@ -78,19 +78,21 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
         | StepOp::Xor
         | StepOp::Not
         | StepOp::Reveal { .. } => vec![],
-        StepOp::StaticMatMul { owner } => {
+        StepOp::StaticMatMul { owner, factor_bits } => {
+            let factor_bits = *factor_bits;
             let (inner, columns) = last_two(&input(1).shape);
             let rows = input(0).len() / inner.max(1);
             let bits = ring(output());
             vec![match owner {
-                Party::Server => Correlation::StaticMatMul { weight: step.inputs[1], rows, inner, columns, bits },
+                Party::Server => Correlation::StaticMatMul { weight: step.inputs[1], rows, inner, columns, bits, factor_bits },
                 Party::Client => Correlation::CrossMatMul { rows, inner, columns, bits },
             }]
         }
-        StepOp::StaticMul { owner } => {
+        StepOp::StaticMul { owner, factor_bits } => {
+            let factor_bits = *factor_bits;
             let (count, period, bits) = (input(0).len(), input(1).len(), ring(output()));
             vec![match owner {
-                Party::Server => Correlation::StaticMul { weight: step.inputs[1], count, period, bits },
+                Party::Server => Correlation::StaticMul { weight: step.inputs[1], count, period, bits, factor_bits },
                 Party::Client => Correlation::CrossMul { count, period, bits },
             }]
         }

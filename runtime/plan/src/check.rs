@@ -250,8 +250,11 @@ fn check_static_factors(plan: &Plan) -> Result<(), String> {
         if local && step.inputs.iter().all(|id| fixed[id.0 as usize]) {
             step.outputs.iter().for_each(|id| fixed[id.0 as usize] = true);
         }
-        let masked_once = StepOp::StaticMatMul { owner: Party::Server };
-        if (step.op == masked_once || step.op == StepOp::StaticMul { owner: Party::Server })
+        let owner = match step.op {
+            StepOp::StaticMatMul { owner, .. } | StepOp::StaticMul { owner, .. } => Some(owner),
+            _ => None,
+        };
+        if owner == Some(Party::Server)
             && let Some(factor) = step.inputs.get(1)
             && !fixed[factor.0 as usize]
         {

@@ -29,8 +29,19 @@ pub struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trust {
+    /// Nobody else: the parties make correlated randomness from oblivious transfers and homomorphic encryption.
+    TwoParty { optimize: Objective },
     /// A third process deals correlated randomness, sees no data and colludes with neither party.
     Dealer,
+}
+
+/// What a plan spends least of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Objective {
+    /// Seconds on a fast link, both phases together.
+    Total,
+    /// Bytes, both phases together.
+    Traffic,
 }
 
 /// A checkpoint tensor and the clear value it becomes.

@@ -16,5 +16,6 @@ pub mod operator;
 pub mod price;
 pub mod step;
 pub mod summary;
+pub mod two_party;
 
 pub use file::Plan;

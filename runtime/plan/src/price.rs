@@ -104,8 +104,8 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         | StepOp::PublicMatMul
         | StepOp::Xor
         | StepOp::Not => vec![],
-        StepOp::StaticMatMul { owner } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
-        StepOp::StaticMul { owner } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
+        StepOp::StaticMatMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
+        StepOp::StaticMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
         StepOp::MatMul { .. } | StepOp::Mul => {
             let bits = ring(output(0));
             vec![Round::both(packed(input(0).len(), bits) + packed(input(1).len(), bits))]

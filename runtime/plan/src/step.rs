@@ -117,13 +117,16 @@ pub enum StepOp {
     },
     /// `x · w` with an encoded `w` that both know; `x[.., n, m]`, `w[m, l]`.
     PublicMatMul,
-    /// `x · w` where `owner` knows the encoded `w[m, l]`; `x[.., n, m]`.
+    /// `x · w` where `owner` knows the encoded `w[m, l]`; `x[.., n, m]`. As signed numbers the elements of `w` have at most
+    /// `factor_bits` bits, which the owner checks; the cheaper is the product prepared.
     StaticMatMul {
         owner: Party,
+        factor_bits: u32,
     },
     /// `x · w` elementwise, `w` known to `owner` and of the same shape as `x` or broadcast along `x`'s leading sizes.
     StaticMul {
         owner: Party,
+        factor_bits: u32,
     },
     /// `x[b.., n, m] · y[b.., m, l]`, or with `transpose_b` `y[b.., l, m]`. Both shared, equal batch sizes.
     MatMul {

@@ -68,10 +68,11 @@ impl Emitter<'_> {
         }
         let weight = self.encode(weight, Fixed { bits, frac });
         let owner = self.owner(weight);
+        let factor_bits = self.factor_bits(w, Fixed { bits, frac });
         let op = match owner {
             Owner::Both => StepOp::PublicMatMul,
-            Owner::Server => StepOp::StaticMatMul { owner: Party::Server },
-            Owner::Client => StepOp::StaticMatMul { owner: Party::Client },
+            Owner::Server => StepOp::StaticMatMul { owner: Party::Server, factor_bits },
+            Owner::Client => StepOp::StaticMatMul { owner: Party::Client, factor_bits },
         };
         let size = &self.plan.values[weight.0 as usize].shape;
         let kernel = Kernel::Product { word: Word::for_ring(bits), k: size[0] as u32, n: size[1] as u32 };
@@ -178,6 +179,15 @@ impl Emitter<'_> {
                 return self.step(StepOp::Local { kernel }, &[x, weight], node, form);
             }
         };
-        self.step(StepOp::StaticMul { owner: party }, &[x, weight], node, form)
+        let factor_bits = self.factor_bits(w, Fixed { bits, frac });
+        self.step(StepOp::StaticMul { owner: party, factor_bits }, &[x, weight], node, form)
+    }
+
+    /// Bits of an encoded factor as a signed number, by its bound.
+    fn factor_bits(&self, factor: NodeId, fixed: Fixed) -> u32 {
+        let Some(bound) = self.graph.node(factor).bound else { return fixed.bits };
+        let largest = (bound.max_abs() * f64::from(fixed.frac).exp2()).round();
+        let magnitude = (largest + 1.0).log2().ceil().clamp(0.0, 64.0) as u32;
+        (magnitude + 1).min(fixed.bits)
     }
 }

@@ -261,7 +261,7 @@ async fn step(
     let output = step.outputs[0];
     let one = |share: Share| Ok(vec![share.into_data()]);
     match &step.op {
-        StepOp::StaticMatMul { owner } => {
+        StepOp::StaticMatMul { owner, .. } => {
             let (inner, columns) = (value(step.inputs[1]).shape[0], value(step.inputs[1]).shape[1]);
             match owner {
                 Party::Server => {
@@ -278,11 +278,11 @@ async fn step(
                 }
             }
         }
-        StepOp::StaticMul { owner: Party::Server } => {
+        StepOp::StaticMul { owner: Party::Server, .. } => {
             let correlation = supply.take(0).unwrap();
             one(static_product::server_elementwise(&context, share(0), words(1), correlation).await?)
         }
-        StepOp::StaticMul { owner: Party::Client } => {
+        StepOp::StaticMul { owner: Party::Client, .. } => {
             let (period, correlation) = (value(step.inputs[1]).len(), supply.take(0).unwrap());
             one(static_product::client_elementwise(&context, share(0), words(1), period, correlation).await?)
         }

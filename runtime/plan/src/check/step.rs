@@ -28,8 +28,14 @@ pub(super) fn check(plan: &Plan, step: &Step) -> Result<(), String> {
         StepOp::Layout(op) => layout(op, inputs, one(outputs)?),
         StepOp::SumAxis { axis } => sum_axis(*axis, one(inputs)?, one(outputs)?),
         StepOp::PublicMatMul => known_matmul(Owner::Both, inputs, one(outputs)?),
-        StepOp::StaticMatMul { owner } => known_matmul(owner_of(*owner), inputs, one(outputs)?),
-        StepOp::StaticMul { owner } => static_mul(owner_of(*owner), inputs, one(outputs)?),
+        StepOp::StaticMatMul { owner, factor_bits } => {
+            check_factor(*factor_bits, one(outputs)?)?;
+            known_matmul(owner_of(*owner), inputs, one(outputs)?)
+        }
+        StepOp::StaticMul { owner, factor_bits } => {
+            check_factor(*factor_bits, one(outputs)?)?;
+            static_mul(owner_of(*owner), inputs, one(outputs)?)
+        }
         StepOp::MatMul { transpose_b } => matmul(*transpose_b, inputs, one(outputs)?),
         StepOp::Mul => mul(inputs, one(outputs)?),
         StepOp::Square => square(one(inputs)?, one(outputs)?),
@@ -226,6 +232,11 @@ fn known(owner: Owner, w: &Value) -> Result<Fixed, String> {
         Form::Encoded(found, fixed) if found == owner => Ok(fixed),
         _ => Err(wrong(w, &format!("encoded by {owner:?}"))),
     }
+}
+
+fn check_factor(bits: u32, output: &Value) -> Result<(), String> {
+    let ring = crate::price::ring(output);
+    if (1..=ring).contains(&bits) { Ok(()) } else { Err(format!("a factor of {bits} bits in a ring of {ring}")) }
 }
 
 fn static_mul(owner: Owner, inputs: &[&Value], out: &Value) -> Result<(), String> {

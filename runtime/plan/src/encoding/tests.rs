@@ -20,7 +20,7 @@ pub(crate) fn example() -> Plan {
     let shared = builder.step(StepOp::Share, &[scaled], "shared", &[4, 8], ring(40, 12));
     let weight = Form::Encoded(Owner::Server, Fixed { bits: 40, frac: 12 });
     let weight = builder.step(StepOp::Encode, &[w], "weight", &[8, 6], weight);
-    let op = StepOp::StaticMatMul { owner: Party::Server };
+    let op = StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 };
     let product = builder.step(op, &[shared, weight], "product", &[4, 6], ring(40, 24));
     let bits = builder.step(StepOp::Share, &[mask], "bits", &[4, 6], Form::Bits);
     let row = Form::Encoded(Owner::Both, Fixed { bits: 40, frac: 24 });
@@ -46,7 +46,7 @@ pub(crate) fn example() -> Plan {
     let power = builder.step(StepOp::Exp2(exp), &[top], "power", &[4, 1], out);
     let look_up = StepOp::Table { index_bits: 2, shift: 12, values: vec![vec![1, 2, 3, 4]] };
     let found = builder.step(look_up, &[top], "found", &[4, 1], ring(20, 10));
-    let op = StepOp::StaticMul { owner: Party::Client };
+    let op = StepOp::StaticMul { owner: Party::Client, factor_bits: 16 };
     let factor = Form::Encoded(Owner::Client, Fixed { bits: 36, frac: 0 });
     let factor = builder.step(StepOp::Encode, &[mask], "factor", &[4, 6], factor);
     let masked = builder.step(op, &[small, factor], "masked", &[4, 6], ring(36, 12));

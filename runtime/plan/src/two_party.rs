@@ -1,0 +1,189 @@
+//! How two parties alone make the correlations of a plan, and what that costs, exactly.
+//!
+//! Products of matrices are made by homomorphic encryption: the client sends its mask encrypted, the server answers
+//! ([`products`], priced in [`encrypted`]). Everything else comes from random oblivious transfers ([`transfers`], extended
+//! as [`transfer`] says) and from *corrections*, by which a sender turns what its transfers happened to yield into what
+//! was asked for. Transfers go both ways; index 0 is what the server sends, 1 what the client does.
+//!
+//! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; a batch is one exchange of
+//! corrections, before which both parties extend their stocks of transfers where these are too small for it.
+
+use crate::bill::{Correlation, bill};
+use crate::file::Plan;
+use crate::price::{carry_digits, carry_levels, packed, plane_bytes};
+use crate::two_party::encrypted::Product;
+
+pub mod encrypted;
+pub mod transfer;
+
+/// Elements of a piece are a multiple of this, so that pieces of packed elements and of planes join on whole words.
+const GRAIN: usize = 64;
+
+/// Transfers of a batch, both directions together; a piece that needs more is a batch of its own.
+pub const BATCH_TRANSFERS: usize = 1 << 21;
+
+/// Bytes of the levels of a punctured tree, for each of them (half-tree, Guo et al., EUROCRYPT 2023).
+pub const LEVEL_BYTES: u64 = 16;
+
+/// What one party sends in making a correlation: random transfers that it takes the sender's part in, and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    pub transfers: usize,
+    pub bytes: u64,
+}
+
+/// By [`crate::step::Party::index`].
+pub type Transfers = [Share; 2];
+
+/// The transfers and corrections of a correlation (or of a piece of one); what is made by encryption has none.
+pub fn transfers(correlation: &Correlation) -> Transfers {
+    use Correlation::*;
+    let server = |share: Share| [share, Share::default()];
+    let both = |share: Share| [share; 2];
+    match *correlation {
+        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => Transfers::default(),
+        // The client's products with random bits, and by which of them the server's bits differ from those.
+        StaticMul { count, period, bits, factor_bits, .. } => {
+            let bytes = plane_bytes(period, factor_bits as usize);
+            [Share { transfers: 0, bytes }, product(period, count, factor_bits, bits)]
+        }
+        CrossMul { count, period, bits } => server(product(period, count, bits, bits)),
+        Mul { count, each, bits } => both(product(count / each.max(1), count, bits, bits)),
+        Square { count, bits } => server(product(count, count, bits - 1, bits - 1)),
+        Wrap { count, bits } => server(Share { transfers: count, bytes: packed(count, bits) }),
+        Compare { count, bits } => {
+            let low = bits as usize - 1;
+            let pairs: usize = carry_levels(carry_digits(bits)).into_iter().sum();
+            let leaves = Share { transfers: count * low, bytes: plane_bytes(count, 6 * (low / 2)) };
+            let joined = Share { transfers: count * pairs, bytes: 0 };
+            [add(leaves, joined), joined]
+        }
+        And { count } => both(Share { transfers: count, bytes: 0 }),
+        BitToShare { count, bits } => server(Share { transfers: count, bytes: packed(count, bits - 1) }),
+        Gate { count, bits } => [
+            Share { transfers: count, bytes: packed(count, bits - 1) },
+            Share { transfers: count, bytes: 0 },
+        ],
+        Table { count, index_bits, ref rings, .. } => {
+            server(rotated(count, index_bits, rings.iter().copied().max().unwrap_or(1)))
+        }
+        Exp2 { count, exp } => {
+            let wide = exp.ring + exp.factor_frac;
+            let triple = product(count, count, exp.ring, exp.ring);
+            let own = add(rotated(count, exp.index_bits, exp.ring), product(count, count, wide, wide));
+            [add(own, triple), triple]
+        }
+    }
+}
+
+/// Products of `count` elements of the sender in `Z_2^bits`, with `values` numbers of `choice_bits` bits of the receiver,
+/// each of which multiplies `count / values` elements (Gilboa, CRYPTO 1999). Bit `j` needs the element modulo
+/// `2^(bits - j)`; the elements are what the lowest bit's transfers yield.
+pub fn product(values: usize, count: usize, choice_bits: u32, bits: u32) -> Share {
+    let bytes = (1..choice_bits.min(bits)).map(|j| packed(count, bits - j)).sum();
+    Share { transfers: values * choice_bits as usize, bytes }
+}
+
+/// Shares of the unit vectors of `count` random numbers of `index_bits` bits, in `Z_2^bits`: a punctured tree each, and a
+/// vector.
+fn rotated(count: usize, index_bits: u32, bits: u32) -> Share {
+    let levels = LEVEL_BYTES * u64::from(index_bits) * count as u64;
+    Share { transfers: count * index_bits as usize, bytes: levels + packed(count << index_bits, bits) }
+}
+
+fn add(a: Share, b: Share) -> Share {
+    Share { transfers: a.transfers + b.transfers, bytes: a.bytes + b.bytes }
+}
+
+/// The encrypted products of a correlation, in order: the client's encrypted factor on the left.
+///
+/// Of a triple, `a1·b0` and the transpose of `b1'·a0'`; of a cross product the transpose of `b'·a'`.
+pub fn products(correlation: &Correlation) -> Vec<Product> {
+    match *correlation {
+        Correlation::StaticMatMul { rows, inner, columns, bits, factor_bits, .. } => {
+            vec![Product { batch: 1, rows, inner, columns, bits, factor_bits }]
+        }
+        Correlation::CrossMatMul { rows, inner, columns, bits } => {
+            vec![Product { batch: 1, rows: columns, inner, columns: rows, bits, factor_bits: bits }]
+        }
+        Correlation::MatMul { batch, rows, inner, columns, bits, .. } => {
+            let product = |rows, columns| Product { batch, rows, inner, columns, bits, factor_bits: bits };
+            vec![product(rows, columns), product(columns, rows)]
+        }
+        _ => vec![],
+    }
+}
+
+/// `correlation` cut into such of fewer elements, in order.
+pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
+    use Correlation::*;
+    let cut = |count: usize, grain: usize, piece: &dyn Fn(usize) -> Correlation| -> Vec<Correlation> {
+        let [server, client] = transfers(correlation);
+        let needed = server.transfers + client.transfers;
+        // As many elements as half a batch has transfers for, in whole grains.
+        let each = (BATCH_TRANSFERS / 2).saturating_mul(count).checked_div(needed).unwrap_or(count);
+        let each = (each / grain).max(1) * grain;
+        (0..count).step_by(each).map(|first| piece(each.min(count - first))).collect()
+    };
+    match *correlation {
+        Mul { count, each, bits } => cut(count, GRAIN * each.max(1), &|count| Mul { count, each, bits }),
+        Square { count, bits } => cut(count, GRAIN, &|count| Square { count, bits }),
+        Wrap { count, bits } => cut(count, GRAIN, &|count| Wrap { count, bits }),
+        Compare { count, bits } => cut(count, GRAIN, &|count| Compare { count, bits }),
+        And { count } => cut(count, GRAIN, &|count| And { count }),
+        BitToShare { count, bits } => cut(count, GRAIN, &|count| BitToShare { count, bits }),
+        Gate { count, bits } => cut(count, GRAIN, &|count| Gate { count, bits }),
+        Table { count, index_bits, ref rings, ref values } => cut(count, GRAIN, &|count| {
+            let (rings, values) = (rings.clone(), values.clone());
+            Table { count, index_bits, rings, values }
+        }),
+        Exp2 { count, exp } => cut(count, GRAIN, &|count| Exp2 { count, exp }),
+        StaticMatMul { .. } | StaticMul { .. } | CrossMatMul { .. } | CrossMul { .. } | MatMul { .. } => {
+            vec![correlation.clone()]
+        }
+    }
+}
+
+/// A piece of the `place`-th correlation of a plan's bill, which `step` consumes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    pub step: usize,
+    pub place: usize,
+    pub correlation: Correlation,
+}
+
+/// Pieces that are made at the same time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    pub pieces: Vec<Piece>,
+}
+
+impl Batch {
+    /// Of all pieces together.
+    pub fn transfers(&self) -> Transfers {
+        let all = self.pieces.iter().map(|piece| transfers(&piece.correlation));
+        all.fold(Transfers::default(), |[a, b], [c, d]| [add(a, c), add(b, d)])
+    }
+}
+
+/// All that a query consumes, in the order of the bill.
+pub fn batches(plan: &Plan) -> Vec<Batch> {
+    let of_step = |(step, of): (usize, &_)| bill(&plan.values, of).into_iter().map(move |c| (step, c));
+    let all = plan.steps.iter().enumerate().flat_map(of_step).enumerate();
+    let cut = |(place, (step, whole)): (usize, (usize, Correlation))| {
+        pieces(&whole).into_iter().map(move |correlation| Piece { step, place, correlation })
+    };
+    let (mut batches, mut needed) = (vec![Batch::default()], 0);
+    for piece in all.flat_map(cut) {
+        let [server, client] = transfers(&piece.correlation);
+        let more = server.transfers + client.transfers;
+        if needed + more > BATCH_TRANSFERS && needed > 0 {
+            batches.push(Batch::default());
+            needed = 0;
+        }
+        needed += more;
+        batches.last_mut().expect("there is always one").pieces.push(piece);
+    }
+    batches.retain(|batch| !batch.pieces.is_empty());
+    batches
+}
