@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures accuracy, exactness of predictions, traffic, time and memory of real sessions of three processes.
+"""Measures accuracy, exactness of predictions, traffic, time and memory of real sessions, each party a process.
 
     python3 benches/bench.py target/release/ptc [--only PART ...] [--queries N] [--ring-product FILE]
 
@@ -8,18 +8,17 @@ Python's standard library is enough; benches/README.md tells what each figure is
 """
 
 import argparse
-import ast
 import json
 import math
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import arrays
 import links
 import peers
 import session
@@ -27,7 +26,16 @@ from session import Failure, Setting, median
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PARTS = ["accuracy", "repeat", "sections", "time", "links", "ring", "peers"]
+PARTS = ["accuracy", "repeat", "sections", "time", "alone", "links", "shaped", "primitives", "ring", "peers", "cheetah"]
+
+
+# Where correlations come from: how a plan is built for it, and whether a dealer takes part.
+MODES = {
+    "dealer": ("--trust", "dealer"),
+    "total": ("--trust", "two-party", "--optimize", "total"),
+    "traffic": ("--trust", "two-party", "--optimize", "traffic"),
+}
+ALONE = ("total", "traffic")
 
 
 @dataclass
@@ -60,6 +68,7 @@ MODELS = {
 }
 
 TIMED = ("minilm32", "minilm128", "bertlayer")
+TEXTS = ("minilm32", "minilm128")
 
 # Bars: what a figure must reach, and how it is compared.
 COSINE, DIFFERENCE = 0.9999, 2e-3
@@ -69,6 +78,13 @@ SPEEDUP = 8
 BUILD_SECONDS, MEMORY_BYTES = 3, 1e9
 RING_RATES = {"W64": 8, "W32": 25}
 RING_SHAPE = "128x768x768"
+# Two parties alone, beside CHEETAH: times faster, and bytes of the plan that spares them.
+ALONE_SPEEDUP = {"minilm32": 20, "bertlayer": 12, "product": 15}
+ALONE_BYTES = {"minilm32": 250e6, "bertlayer": 300e6, "product": 4e6}
+ONLINE_BESIDE_DEALER = 1.25
+ALONE_MEMORY_BYTES = 1.5e9
+NTT_MICROSECONDS = 20
+TRANSFER_RATES = {"silent": 8, "iknp": 10}
 
 
 class Bench:
@@ -79,20 +95,26 @@ class Bench:
         self.exact = {}  # by model: sessions seen, sessions as predicted
         self.results = {"machine": session.machine(), "bars": [], "problems": []}
 
-    def setting(self, name, link=None):
+    def setting(self, name, mode, link=None):
         """The model's plan, built once."""
-        model = MODELS[name]
-        if not model.file(model.weights).exists():
-            raise Failure(f"`{model.file(model.weights).relative_to(ROOT)}` is missing\nhint: run {model.made_by}")
-        if name not in self.settings:
-            plan = self.folder / f"{name}.plan"
-            source = model.file(f"{model.folder}.ptx")
-            self.build_seconds[name] = session.build(self.arguments.ptc, source, plan, model.dims)
-            self.settings[name] = plan
-        return Setting(self.arguments.ptc, self.settings[name], model.file(model.weights), list(model.unused), link)
+        if name == "product":
+            source, weights, dims, unused = *product_files(self.folder), (), ()
+        else:
+            model = MODELS[name]
+            source, weights, dims, unused = (
+                model.file(f"{model.folder}.ptx"), model.file(model.weights), model.dims, model.unused
+            )  # fmt: skip
+            if not weights.exists():
+                raise Failure(f"`{weights.relative_to(ROOT)}` is missing\nhint: run {model.made_by}")
+        if (name, mode) not in self.settings:
+            plan = self.folder / f"{name}-{mode}.plan"
+            self.build_seconds[name] = session.build(self.arguments.ptc, source, plan, dims, MODES[mode])
+            self.settings[name, mode] = plan
+        plan = self.settings[name, mode]
+        return Setting(self.arguments.ptc, plan, weights, list(unused), mode == "dealer", link)
 
-    def run(self, name, given, link=None):
-        done = session.run(self.setting(name, link), given, self.cache)
+    def run(self, name, given, mode="dealer", link=None):
+        done = session.run(self.setting(name, mode, link), given, self.cache)
         seen = self.exact.setdefault(name, [0, 0])
         seen[0] += 1
         seen[1] += done.predictions_hold()
@@ -107,6 +129,8 @@ class Bench:
 
     def given(self, name, texts=None):
         """The client's arguments: several queries where the input is text, one where it is an array."""
+        if name == "product":
+            return ["--input", f"x={self.folder / 'product.npy'}"]
         model = MODELS[name]
         if model.folder == "hello":
             return ["--input", f"x={model.file('x.json')}"]
@@ -131,6 +155,19 @@ class Bench:
 # --- the parts ----------------------------------------------------------------------------------------------------
 
 
+PRODUCT = (128, 768, 768)
+
+
+def product_files(folder):
+    """Source and checkpoint of the product alone, with an input beside them."""
+    rows, inner, columns = PRODUCT
+    weights = folder / "product.safetensors"
+    if not weights.exists():
+        arrays.write_tensor(weights, "project.weight", (columns, inner), arrays.normal(1, columns * inner, 0.05))
+        arrays.write(folder / "product.npy", (rows, inner), arrays.normal(2, rows * inner, 1))
+    return Path(__file__).parent / "product.ptx", weights
+
+
 def size_of(name):
     return int(name.removeprefix("minilm"))
 
@@ -144,30 +181,34 @@ def references(size):
 def accuracy(bench):
     """Every value of a private answer beside floating point."""
     bench.results["accuracy"] = {}
-    for name, body in (("minilm32", embeddings), ("minilm128", embeddings), ("bertlayer", layer), ("hello", hello)):
-        bench.attempt(name, body, name)
+    works = (("minilm32", embeddings), ("minilm128", embeddings), ("bertlayer", layer), ("hello", hello))
+    for name, body in works:
+        bench.attempt(name, body, name, "dealer")
+    for mode in ALONE:
+        bench.attempt(f"minilm32, {mode}", embeddings, "minilm32", mode)
+        bench.attempt(f"bertlayer, {mode}", layer, "bertlayer", mode)
 
 
-def embeddings(bench, name):
+def embeddings(bench, name, mode):
     expected = references(size_of(name))
-    done = bench.run(name, bench.given(name, [line["text"] for line in expected]))
+    done = bench.run(name, bench.given(name, [line["text"] for line in expected]), mode)
     pairs = [(result["embed"]["data"], line["embedding"]) for result, line in zip(done.results, expected, strict=True)]
-    worst = compared(bench, name, pairs)
-    bench.bar(f"{name}: worst cosine", f"{worst['cosine']:.7f}", worst["cosine"] >= COSINE, f">= {COSINE}")
-    bench.bar(
-        f"{name}: worst difference", f"{worst['difference']:.1e}", worst["difference"] <= DIFFERENCE, f"<= {DIFFERENCE}"
-    )
+    worst = compared(bench, f"{name} {mode}", pairs)
+    cosine, difference = worst["cosine"], worst["difference"]
+    bench.bar(f"{name} {mode}: worst cosine", f"{cosine:.7f}", cosine >= COSINE, f">= {COSINE}")
+    bench.bar(f"{name} {mode}: worst difference", f"{difference:.1e}", difference <= DIFFERENCE, f"<= {DIFFERENCE}")
 
 
-def layer(bench, name):
-    done = bench.run(name, bench.given(name))
-    compared(bench, name, [(done.results[0]["run"]["data"], array(MODELS[name].file("data/expected.npy")))])
+def layer(bench, name, mode):
+    done = bench.run(name, bench.given(name), mode)
+    expected = arrays.read(MODELS[name].file("data/expected.npy"))
+    compared(bench, f"{name} {mode}", [(done.results[0]["run"]["data"], expected)])
 
 
-def hello(bench, name):
-    done = bench.run(name, bench.given(name))
+def hello(bench, name, mode):
+    done = bench.run(name, bench.given(name), mode)
     expected = json.loads(MODELS[name].file("expected.json").read_text())
-    compared(bench, name, [(done.results[0]["infer"]["data"], expected["infer"]["data"])])
+    compared(bench, f"{name} {mode}", [(done.results[0]["infer"]["data"], expected["infer"]["data"])])
 
 
 def compared(bench, name, pairs):
@@ -175,7 +216,7 @@ def compared(bench, name, pairs):
     worst = {"queries": len(pairs), "cosine": min(cosines), "difference": max(differences)}
     bench.results["accuracy"][name] = worst
     print(
-        f"  {name:10} {len(pairs):3} queries  worst cosine {worst['cosine']:.7f}  worst difference {worst['difference']:.1e}"
+        f"  {name:18} {len(pairs):3} queries  worst cosine {worst['cosine']:.7f}  worst difference {worst['difference']:.1e}"
     )
     return worst
 
@@ -290,6 +331,111 @@ def timed(bench, name):
     return row
 
 
+def alone(bench):
+    """Two parties and nobody else: cold sessions of one query, all that follows the handshake."""
+    bench.results["alone"] = {}
+    print(f"  {'':20} {'keys':>7} {'offline':>8} {'online':>7} {'total':>7}   (seconds, medians)  MB in total")
+    works = [("product", ALONE), ("minilm32", ALONE), ("bertlayer", ALONE), ("minilm128", ("total",))]
+    for name, mode in ((name, mode) for name, modes in works for mode in modes):
+        row = bench.attempt(f"{name}, {mode}", cold_sessions, name, mode, 1 if name == "minilm128" else 3)
+        if row:
+            bench.results["alone"][f"{name} {mode}"] = row
+    rows = bench.results["alone"]
+    for name, most in ALONE_BYTES.items():
+        if row := rows.get(f"{name} traffic"):
+            measured = row["bytes"]
+            bench.bar(f"{name} traffic: MB in total", f"{measured / 1e6:.2f}", measured <= most, f"<= {most / 1e6:.0f}")
+    dealt, own = bench.results.get("time", {}).get("minilm32"), rows.get("minilm32 total")
+    if dealt and own:
+        ratio = own["online_seconds"] / dealt["online_seconds"]
+        bench.bar("minilm32: online beside the dealer's", f"{ratio:.2f}", ratio <= ONLINE_BESIDE_DEALER, f"<= {ONLINE_BESIDE_DEALER}")
+    if large := rows.get("minilm128 total"):
+        peak = max(large["peak_memory_bytes"].values())
+        bench.bar("minilm128: peak memory of a party, MB", f"{peak / 1e6:.0f}", peak < ALONE_MEMORY_BYTES, f"< {ALONE_MEMORY_BYTES / 1e6:.0f}")
+
+
+def cold_sessions(bench, name, mode, sessions):
+    text = [max(references(size_of(name)), key=lambda line: line["tokens"])["text"]] if name in TEXTS else None
+    bench.run(name, bench.given(name, text), mode) if sessions > 1 else None  # fills the caches of public parameters and kernels
+    runs = [bench.run(name, bench.given(name, text), mode) for _ in range(sessions)]
+    seconds = lambda phase: median([run.client["phases"][phase]["seconds"] for run in runs])
+    row = {
+        "setup_seconds": seconds("setup"),
+        "keys_seconds": seconds("weights"),
+        "offline_seconds": seconds("offline"),
+        "online_seconds": seconds("online"),
+        "total_seconds": median([run.cold_seconds() for run in runs]),
+        "all_total_seconds": [run.cold_seconds() for run in runs],
+        "bytes": runs[0].cold_bytes(),
+        "phases": runs[0].client["phases"],
+        "source": [run.client.get("source_seconds") for run in runs][-1:] + [run.server.get("source_seconds") for run in runs][-1:],
+        "peak_memory_bytes": {role: max(getattr(run, role)["peak_memory_bytes"] for run in runs) for role in ("server", "client")},
+        "load": [runs[0].load[0], runs[-1].load[1]],
+        "others_cpu_seconds": sum(run.others_cpu_seconds for run in runs),
+    }
+    columns = " ".join(f"{row[f'{column}_seconds']:{width}.3f}" for column, width in (("keys", 7), ("offline", 8), ("online", 7), ("total", 7)))
+    print(f"  {name + ' ' + mode:20} {columns}   {row['bytes'] / 1e6:8.2f}   {noise(row)}")
+    for role, parts in zip(("client", "server"), row["source"]):
+        if parts:
+            told = ", ".join(f"{part.replace('_', ' ')} {seconds:.2f}" for part, seconds in parts.items())
+            print(f"  {'':20} {role}, seconds of the offline phase: {told}")
+    return row
+
+
+def shaped(bench):
+    """Two parties alone over shaped links, in network namespaces."""
+    found, absent = peers.folder()
+    if not found:
+        print(f"  {absent}")
+        return
+    if os.geteuid():
+        raise Failure("network namespaces need root")
+    bench.results["shaped"] = {}
+    text = [references(32)[0]["text"]]
+    works = [(name, mode, profile) for name in ("minilm32", "bertlayer") for mode in ALONE for profile in links.SHAPED]
+    for name, mode, profile in works:
+        with links.Namespaces(peers.netsim(found), profile) as link:
+            done = bench.run(name, bench.given(name, text if name in TEXTS else None), mode, link)
+        row = {
+            "total_seconds": done.cold_seconds(), "online_seconds": done.online_seconds[0], "bytes": done.cold_bytes(),
+            "load": done.load, "others_cpu_seconds": done.others_cpu_seconds,
+        }  # fmt: skip
+        bench.results["shaped"][f"{name} {mode} {profile}"] = row
+        bits, round_trip = links.SHAPED[profile]
+        title = f"{name} {mode}, {profile} ({bits / 1e6:.0f} Mbit/s, {round_trip * 1e3:g} ms)"
+        print(f"  {title:50} {row['total_seconds']:7.2f} s, of them online {row['online_seconds']:.2f} s   {noise(row)}")
+
+
+def cheetah(bench):
+    """SPU's CHEETAH, which needs no third party either, on the same weights and inputs."""
+    found, absent = peers.folder()
+    if not found:
+        bench.results["cheetah"] = {"absent": absent}
+        print(f"  {absent}")
+        return
+    bench.results["cheetah"] = {}
+    for name, work in (("product", "matmul"), ("minilm32", "minilm32"), ("bertlayer", "bertlayer")):
+        bench.attempt(work, beside_cheetah, found, name, work)
+
+
+def beside_cheetah(bench, found, name, work):
+    own = bench.results.get("alone", {})
+    if f"{name} total" not in own:
+        raise Failure(f"this needs {name} from the part `alone`")
+    spu = peers.spu(found, work, "cheetah", 1, warm=name == "product")
+    seconds = own[f"{name} total"]["total_seconds"]
+    ratio = spu["median_s"] / seconds
+    bench.results["cheetah"][name] = {"spu": spu, "total_seconds": seconds, "ratio": ratio}
+    print(
+        f"  {name}: SPU {spu['median_s']:.1f} s, {sum(spu['cpu_s']):.0f} CPU-seconds, {sum(spu['sent_bytes']) / 1e6:.0f} MB "
+        f"(others' CPU {spu['other_cpu_s']} s)\n"
+        f"  {name}: here {seconds:.2f} s and {own[f'{name} total']['bytes'] / 1e6:.1f} MB; sparing traffic "
+        f"{own[f'{name} traffic']['total_seconds']:.2f} s and {own[f'{name} traffic']['bytes'] / 1e6:.1f} MB"
+    )
+    least = ALONE_SPEEDUP[name]
+    bench.bar(f"{name}: times faster than CHEETAH, cold", f"{ratio:.1f}", ratio >= least, f">= {least}")
+
+
 def linked(bench):
     """Slower links: computed from exact rounds and bytes, and one of them emulated."""
     bench.results["links"] = {}
@@ -303,7 +449,7 @@ def linked(bench):
             print(f"  {name:10} {title:46} {local:6.2f} s here + {low:.2f} to {high:.2f} s waiting")
     for name, profile in (("minilm32", "wan"), ("minilm32", "wan-slow"), ("bertlayer", "wan-slow")):
         texts = [references(32)[0]["text"]] * 3
-        done = bench.run(name, bench.given(name, texts), links.Link(profile))
+        done = bench.run(name, bench.given(name, texts), link=links.Link(profile))
         row = {
             "online_seconds": median(done.online_seconds),
             "load": done.load,
@@ -359,7 +505,7 @@ def beside(bench):
 
 def faster(bench, found, work):
     before = timing(bench, work)
-    spu = peers.spu(found, work)
+    spu = peers.spu(found, work, "semi2k", 3)
     after = timed(bench, work)  # before and after, so that what else the machine does meets both
     middle = lambda phase: median(before[f"all_{phase}_seconds"] + after[f"all_{phase}_seconds"])
     online, whole = middle("online"), middle("online") + middle("offline")
@@ -411,18 +557,6 @@ def total(traffic):
     return traffic["sent_bytes"] + traffic["received_bytes"]
 
 
-def array(path):
-    """The numbers of a little-endian float `.npy` file, row by row."""
-    data = path.read_bytes()
-    length = struct.unpack("<H", data[8:10])[0]
-    header = ast.literal_eval(data[10 : 10 + length].decode())
-    if data[:7] != b"\x93NUMPY\x01" or header["fortran_order"] or header["descr"] not in ("<f4", "<f8"):
-        raise Failure(f"`{path}` is no array of floats in version 1 of the format, row by row")
-    body = data[10 + length :]
-    width = int(header["descr"][2])
-    return struct.unpack(f"<{len(body) // width}{'f' if width == 4 else 'd'}", body)
-
-
 def noise(row):
     before, after = row["load"]
     return f"load {before:.1f} to {after:.1f}, others' CPU {row['others_cpu_seconds']:.1f} s"
@@ -434,10 +568,14 @@ TITLES = {
     "accuracy": ("accuracy", accuracy),
     "repeat": ("the same query again", repeat),
     "sections": ("sections", sections),
-    "time": ("time and memory", times),
+    "time": ("time and memory, with a dealer", times),
+    "alone": ("two parties alone, cold sessions of one query", alone),
     "links": ("slower links, online phase", linked),
+    "shaped": ("two parties alone over shaped links", shaped),
+    "primitives": ("transforms and transfers", primitives),
     "ring": ("ring products", ring),
-    "peers": ("beside SPU 0.9.5, SEMI2K", beside),
+    "peers": ("a dealer, beside SPU 0.9.5, SEMI2K", beside),
+    "cheetah": ("two parties alone, beside SPU 0.9.5, CHEETAH", cheetah),
 }
 
 

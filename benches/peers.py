@@ -1,4 +1,4 @@
-"""Another system on the same work in the same run: SecretFlow SPU, protocol SEMI2K."""
+"""Another system on the same work in the same run: SecretFlow SPU, protocols SEMI2K and CHEETAH."""
 
 import json
 import os
@@ -23,12 +23,23 @@ def folder():
     return found, None
 
 
-def spu(found, work, repetitions=3):
-    """What SPU's script prints: median_s, all_s, sent_bytes, sends, other_cpu_s, max_abs_err, ..."""
+def netsim(found):
+    """The emulator of links beside the scripts."""
+    program = found / "netsim"
+    if not os.access(program, os.X_OK):
+        raise Failure(f"`{program}` is not there\nhint: gcc -O2 -o netsim netsim.c")
+    return program
+
+
+def spu(found, work, protocol, repetitions, warm=True):
+    """What SPU's script prints: median_s, all_s, sent_bytes, sends, cpu_s, other_cpu_s, max_abs_err, ...
+
+    Not warmed up, SPU first runs a tiny program: its keys and base transfers are not in the figures.
+    """
     # In a network namespace of its own where that is allowed, so that the interface counts nothing else.
     net = "ns" if os.geteuid() == 0 else "host"
-    command = [found / "v311/bin/python", found / "run_spu.py", "--proto", "semi2k", "--work", work]
-    command += ["--approx", "puma", "--reps", str(repetitions), "--net", net]
+    command = [found / "v311/bin/python", found / "run_spu.py", "--proto", protocol, "--work", work]
+    command += ["--approx", "puma", "--reps", str(repetitions), "--net", net, "--warm", str(int(warm))]
     done = subprocess.run(command, cwd=found, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines or "FAILED" in lines[-1]:

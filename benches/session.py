@@ -1,4 +1,4 @@
-"""One session on this machine: the dealer, the server and the client, three processes that talk over loopback TCP."""
+"""One session on this machine: server and client, and the dealer where the plan has one, each a process; TCP between them."""
 
 import json
 import os
@@ -27,7 +27,8 @@ class Setting:
     plan: Path
     weights: Path
     unused: list = field(default_factory=list)
-    # Between the parties: host and port to reach the server's port by, for an emulated link.
+    dealer: bool = True
+    # Between the parties: a `links.Link` or `links.Namespaces`; nothing for loopback.
     link: object = None
 
 
@@ -54,6 +55,15 @@ class Session:
         crossed = [server["sent_bytes"], client["sent_bytes"]] == [client["received_bytes"], server["received_bytes"]]
         return exact and crossed
 
+    def cold_seconds(self):
+        """Of a session with one query: all that follows the handshake and the public parameters."""
+        return sum(self.client["phases"][phase]["seconds"] for phase in ("weights", "offline", "online"))
+
+    def cold_bytes(self):
+        """Both directions, handshake and public parameters not counted."""
+        phases = [self.client["phases"][phase] for phase in ("weights", "offline", "online")]
+        return sum(phase[key] for phase in phases for key in ("sent_bytes", "received_bytes"))
+
     def per_query(self, phase):
         """Rounds and bytes of one query: every query costs the same."""
         queries = self.client["queries"]
@@ -63,9 +73,9 @@ class Session:
 TRAFFIC = ["rounds", "sent_bytes", "received_bytes"]
 
 
-def build(ptc, model, plan, dims=()):
+def build(ptc, model, plan, dims=(), options=()):
     """Compiles a model; returns the seconds of the whole command, its start included."""
-    command = [ptc, "build", model, "-o", plan, *(f"--dim={dim}" for dim in dims)]
+    command = [ptc, "build", model, "-o", plan, *(f"--dim={dim}" for dim in dims), *options]
     begin = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -90,35 +100,38 @@ def run(setting, given, cache):
 def meet(setting, given, cache, folder, processes):
     load, busy, own = [os.getloadavg()[0]], busy_seconds(), children_seconds()
     begin = time.monotonic()
-    dealer_at, server_at = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    host = setting.link.host if setting.link else "127.0.0.1"
+    server_at = f"{host}:{free_port()}"
     start = lambda role, *arguments: processes.append(launch(setting, role, arguments, cache, folder))
-    start("dealer", "deal", setting.plan, "--listen", dealer_at)
+    source = []
+    if setting.dealer:
+        source = ["--dealer", f"127.0.0.1:{free_port()}"]
+        start("dealer", "deal", setting.plan, "--listen", source[1])
     unused = [part for name in setting.unused for part in ("--unused", name)]
     start(
-        "server", "run", setting.plan, "--party", "0", "--listen", server_at, "--dealer", dealer_at,
+        "server", "run", setting.plan, "--party", "0", "--listen", server_at, *source,
         "--weights", setting.weights, *unused, "--stats", folder / "server.json",
     )  # fmt: skip
     reached = setting.link.between(server_at) if setting.link else server_at
     start(
-        "client", "run", setting.plan, "--party", "1", "--connect", reached, "--dealer", dealer_at, *given,
+        "client", "run", setting.plan, "--party", "1", "--connect", reached, *source, *given,
         "--stats", folder / "client.json", "--output", folder / "results.json",
     )  # fmt: skip
-    dealer, server, client = processes
+    *dealer, server, client = processes
     for process, role in ((client, "client"), (server, "server")):
         try:
             failed = process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             failed = True
         if failed:
-            logs = "\n".join(
-                f"--- {name}\n{(folder / f'{name}.log').read_text()}" for name in ("client", "server", "dealer")
-            )
+            logs = "\n".join(f"--- {log.stem}\n{log.read_text()}" for log in sorted(folder.glob("*.log")))
             raise Failure(f"the {role} of {setting.plan.name} failed\n{logs}")
         if process is client:
             wall = time.monotonic() - begin
-    peak = peak_bytes(dealer.pid)
-    dealer.terminate()
-    dealer.wait()
+    peak = max([peak_bytes(process.pid) for process in dealer], default=0)
+    for process in dealer:
+        process.terminate()
+        process.wait()
     stats = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("server", "client")}
     each = stats["client"]["each_query"]
     return Session(
@@ -135,7 +148,8 @@ def meet(setting, given, cache, folder, processes):
 
 
 def launch(setting, role, arguments, cache, folder):
-    command = [str(part) for part in (setting.ptc, *arguments, "--cache", cache / role)]
+    inside = setting.link.inside(role) if setting.link else []
+    command = [str(part) for part in (*inside, setting.ptc, *arguments, "--cache", cache / role)]
     with open(folder / f"{role}.log", "w") as log, open(folder / f"{role}.out", "w") as out:
         return subprocess.Popen(command, stdout=out, stderr=log, text=True)
 
