@@ -14,6 +14,7 @@ use crate::price::{carry_digits, carry_levels, packed, plane_bytes};
 use crate::two_party::encrypted::Product;
 
 pub mod encrypted;
+pub mod parameters;
 pub mod transfer;
 
 /// Elements of a piece are a multiple of this, so that pieces of packed elements and of planes join on whole words.
