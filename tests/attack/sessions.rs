@@ -88,8 +88,8 @@ impl Channel for Faulty {
         self.inner()?.receive(limit)
     }
 
-    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
-        self.inner()?.receive_within(limit, patience)
+    fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError> {
+        self.inner()?.set_patience(patience)
     }
 
     fn counters(&self) -> Counters {

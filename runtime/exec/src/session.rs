@@ -170,7 +170,9 @@ fn dealing_patience(plan: &Plan) -> Duration {
 /// Both parties hold the same 32 bytes. The other may be silent for `patience` before it sends its own.
 fn agree(own: &[u8; 32], peer: &mut dyn Channel, patience: Duration, hint: &'static str) -> Result<(), RunError> {
     peer.send(own.to_vec())?;
-    let other = peer.receive_within(own.len(), patience)?;
+    peer.set_patience(patience)?;
+    let other = peer.receive(own.len())?;
+    peer.set_patience(Duration::ZERO)?;
     if other.len() != own.len() {
         return Err(PeerError::WrongLength { expected: own.len(), found: other.len() }.into());
     }

@@ -16,9 +16,9 @@ pub trait Channel: Send {
     /// The next message, of at most `limit` bytes.
     fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError>;
 
-    /// As [`Channel::receive`], where the peer has work of its own first and may be silent for `patience`, if that is longer
-    /// than the channel's own.
-    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError>;
+    /// From here on the peer may be silent for `patience`, because it has work of its own between its messages. The
+    /// channel's own limit holds where that is longer.
+    fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError>;
 
     fn counters(&self) -> Counters;
 }
@@ -70,8 +70,8 @@ macro_rules! forward {
                 (**self).receive(limit)
             }
 
-            fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
-                (**self).receive_within(limit, patience)
+            fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError> {
+                (**self).set_patience(patience)
             }
 
             fn counters(&self) -> Counters {

@@ -16,6 +16,7 @@ pub struct Memory {
     incoming: Receiver<Frame>,
     ledger: Ledger,
     idle: Duration,
+    patience: Duration,
 }
 
 /// Both ends of a channel.
@@ -26,7 +27,7 @@ pub fn pair() -> (Memory, Memory) {
 /// The same with another patience than 60 s.
 pub fn pair_with_timeout(idle: Duration) -> (Memory, Memory) {
     let ((to_b, from_a), (to_a, from_b)) = (channel(), channel());
-    let end = |out, incoming| Memory { out, incoming, ledger: Ledger::default(), idle };
+    let end = |out, incoming| Memory { out, incoming, ledger: Ledger::default(), idle, patience: Duration::ZERO };
     (end(to_b, from_b), end(to_a, from_a))
 }
 
@@ -37,8 +38,9 @@ impl Memory {
     }
 
     fn next(&mut self, accepted: Accepted) -> Result<Vec<u8>, PeerError> {
-        let (header, payload) = self.incoming.recv_timeout(self.idle).map_err(|error| match error {
-            RecvTimeoutError::Timeout => PeerError::Stalled { waiting: "a message".into(), idle: self.idle },
+        let idle = self.idle.max(self.patience);
+        let (header, payload) = self.incoming.recv_timeout(idle).map_err(|error| match error {
+            RecvTimeoutError::Timeout => PeerError::Stalled { waiting: "a message".into(), idle },
             RecvTimeoutError::Disconnected => PeerError::Closed("a message".into()),
         })?;
         self.ledger.incoming(header, accepted)?;
@@ -63,12 +65,9 @@ impl Channel for Memory {
         self.next(Accepted::AtMost(limit))
     }
 
-    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
-        let usual = self.idle;
-        self.idle = usual.max(patience);
-        let received = self.receive(limit);
-        self.idle = usual;
-        received
+    fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError> {
+        self.patience = patience;
+        Ok(())
     }
 
     fn counters(&self) -> Counters {

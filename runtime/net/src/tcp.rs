@@ -3,9 +3,13 @@
 //! The caller's own thread reads. It also writes what fits the kernel's buffers at once, which is nearly every message of
 //! a query; what does not goes to a writer thread, so that both directions flow at the same time and two parties that
 //! send each other much never wait for each other.
+//!
+//! A peer that takes in what it is sent is not silent: on a slow link it may be long before it has anything to answer.
 
 use std::io::{self, IoSliceMut, Read};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::channel::{Channel, Counters};
@@ -16,7 +20,7 @@ mod open;
 mod writer;
 
 pub use open::{Listener, connect, listen};
-use writer::{Unsent, Writer};
+use writer::{Limit, Unsent, Writer};
 
 /// How long a connection may be silent before it counts as dead, unless the caller says otherwise.
 pub const IDLE: Duration = Duration::from_secs(60);
@@ -31,6 +35,9 @@ pub struct Tcp {
     stream: TcpStream,
     ledger: Ledger,
     idle: Duration,
+    limit: Arc<Limit>,
+    /// Bytes that the kernel has taken.
+    sent: Arc<AtomicU64>,
     writer: Option<Writer>,
     failed: bool,
 }
@@ -40,7 +47,9 @@ impl Tcp {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(idle))?;
         stream.set_write_timeout(Some(WRITE_SLICE))?;
-        Ok(Tcp { stream, ledger: Ledger::default(), idle, writer: None, failed: false })
+        let limit = Arc::new(Limit::new(idle));
+        let sent = Arc::new(AtomicU64::new(0));
+        Ok(Tcp { stream, ledger: Ledger::default(), idle, limit, sent, writer: None, failed: false })
     }
 
     fn post(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
@@ -49,12 +58,12 @@ impl Tcp {
             Some(writer) => writer.is_busy()?,
             None => false,
         };
-        if !behind && unsent.len() <= DIRECT && unsent.write_what_fits(&mut self.stream)? {
+        if !behind && unsent.len() <= DIRECT && unsent.write_what_fits(&mut self.stream, &self.sent)? {
             return Ok(());
         }
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(Writer::start(self.stream.try_clone().map_err(PeerError::Io)?, self.idle)?),
+            none => none.insert(Writer::start(self.stream.try_clone().map_err(PeerError::Io)?, self.limit.clone(), self.sent.clone())?),
         };
         writer.post(unsent)
     }
@@ -90,23 +99,21 @@ impl Tcp {
             0 => "a message".to_string(),
             _ => format!("the rest of a message after {filled} bytes"),
         };
+        let mut sent = self.sent.load(Ordering::Acquire);
         loop {
             match call(&mut self.stream) {
                 Ok(0) => return Err(PeerError::Closed(waiting())),
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if timed_out(&error) => {
-                    return Err(PeerError::Stalled { waiting: waiting(), idle: self.idle });
+                    let before = std::mem::replace(&mut sent, self.sent.load(Ordering::Acquire));
+                    if sent == before {
+                        return Err(PeerError::Stalled { waiting: waiting(), idle: self.limit.get() });
+                    }
                 }
                 Err(error) => return Err(lost(error, waiting)),
             }
         }
-    }
-
-    /// How long the peer may be silent from here on.
-    fn wait(&mut self, idle: Duration) -> Result<(), PeerError> {
-        self.idle = idle;
-        self.stream.set_read_timeout(Some(idle)).map_err(PeerError::Io)
     }
 
     /// After an error the stream's state is unknown: nothing more is written.
@@ -140,12 +147,10 @@ impl Channel for Tcp {
         self.watch(received)
     }
 
-    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
-        let usual = self.idle;
-        self.wait(usual.max(patience))?;
-        let received = self.receive(limit);
-        self.wait(usual)?;
-        received
+    fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError> {
+        let idle = self.idle.max(patience);
+        self.limit.set(idle);
+        self.stream.set_read_timeout(Some(idle)).map_err(PeerError::Io)
     }
 
     fn counters(&self) -> Counters {

@@ -350,8 +350,8 @@ impl Channel for Recorder {
         self.channel.receive(limit)
     }
 
-    fn receive_within(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, PeerError> {
-        self.channel.receive_within(limit, patience)
+    fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError> {
+        self.channel.set_patience(patience)
     }
 
     fn counters(&self) -> Counters {

@@ -162,8 +162,32 @@ fn a_peer_with_work_of_its_own_is_waited_for() {
         b.send(b"done".to_vec()).unwrap();
         b
     });
-    assert_eq!(a.receive_within(4, SHORT * 50).unwrap(), b"done");
-    // The usual patience is back.
+    a.set_patience(SHORT * 50).unwrap();
+    assert_eq!(a.receive(4).unwrap(), b"done");
+    a.set_patience(Duration::ZERO).unwrap();
     assert!(matches!(a.receive(4), Err(PeerError::Stalled { idle: SHORT, .. })));
     worker.join().unwrap();
+}
+
+#[test]
+fn a_peer_that_takes_in_what_it_is_sent_is_not_silent() {
+    const CHUNK: usize = 256 << 10;
+    let limit = SHORT * 3;
+    let (mut a, b) = tcp_pair(limit);
+    // Far more than the kernel buffers, read so slowly that all of it takes longer than the limit.
+    let size = 256 * CHUNK;
+    let start = std::time::Instant::now();
+    let reader = thread::spawn(move || {
+        let (mut stream, mut chunk) = (b.stream.try_clone().unwrap(), vec![0; CHUNK]);
+        stream.read_exact(&mut chunk[..HEADER]).unwrap();
+        for _ in 0..size / CHUNK {
+            stream.read_exact(&mut chunk).unwrap();
+            thread::park_timeout(Duration::from_millis(6));
+        }
+        stream.write_all(&frame(4, 0, b"done")).unwrap();
+        b
+    });
+    assert_eq!(a.exchange(vec![3; size], 4).unwrap(), b"done");
+    assert!(start.elapsed() > limit);
+    reader.join().unwrap();
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,6 +14,25 @@ use crate::frame::HEADER;
 
 /// Messages that wait for the wire; more make the caller wait.
 const QUEUE: usize = 4;
+
+/// How long nothing may move; both threads of a channel read it.
+pub(super) struct Limit(AtomicU64);
+
+impl Limit {
+    pub(super) fn new(idle: Duration) -> Limit {
+        let limit = Limit(AtomicU64::new(0));
+        limit.set(idle);
+        limit
+    }
+
+    pub(super) fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set(&self, idle: Duration) {
+        self.0.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
 
 /// A frame and how much of it has gone.
 pub(super) struct Unsent {
@@ -31,13 +50,16 @@ impl Unsent {
         HEADER + self.payload.len()
     }
 
-    /// Writes until all is gone (`true`) or the kernel has no room.
-    pub(super) fn write_what_fits(&mut self, stream: &mut TcpStream) -> Result<bool, PeerError> {
+    /// Writes until all is gone (`true`) or the kernel has no room; `sent` counts the bytes.
+    pub(super) fn write_what_fits(&mut self, stream: &mut TcpStream, sent: &AtomicU64) -> Result<bool, PeerError> {
         while self.gone < self.len() {
             let head = &self.header[self.gone.min(HEADER)..];
             let body = &self.payload[self.gone.saturating_sub(HEADER)..];
             match stream.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
-                Ok(count) => self.gone += count,
+                Ok(count) => {
+                    self.gone += count;
+                    sent.fetch_add(count as u64, Ordering::AcqRel);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if timed_out(&error) => return Ok(false),
                 Err(error) => return Err(lost(error, || "room for a message".into())),
@@ -55,13 +77,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(stream: TcpStream, idle: Duration) -> Result<Writer, PeerError> {
+    pub(super) fn start(stream: TcpStream, limit: Arc<Limit>, sent: Arc<AtomicU64>) -> Result<Writer, PeerError> {
         let (queue, messages) = sync_channel(QUEUE);
         let (report, outcome) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let left = Arc::clone(&waiting);
         let work = move || {
-            if let Err(error) = write_all(stream, &messages, &left, idle) {
+            if let Err(error) = write_all(stream, &messages, &left, &sent, &limit) {
                 // The caller may be gone; then nobody needs the report.
                 let _ = report.send(error);
             }
@@ -100,11 +122,13 @@ fn write_all(
     mut stream: TcpStream,
     messages: &Receiver<Unsent>,
     left: &AtomicUsize,
-    idle: Duration,
+    sent: &AtomicU64,
+    limit: &Limit,
 ) -> Result<(), PeerError> {
     for mut message in messages {
         let (mut last, mut moved) = (message.gone, Instant::now());
-        while !message.write_what_fits(&mut stream)? {
+        while !message.write_what_fits(&mut stream, sent)? {
+            let idle = limit.get();
             if message.gone > last {
                 (last, moved) = (message.gone, Instant::now());
             } else if moved.elapsed() >= idle {
