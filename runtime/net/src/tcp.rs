@@ -63,7 +63,11 @@ impl Tcp {
         }
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(Writer::start(self.stream.try_clone().map_err(PeerError::Io)?, self.limit.clone(), self.sent.clone())?),
+            none => none.insert(Writer::start(
+                self.stream.try_clone().map_err(PeerError::Io)?,
+                self.limit.clone(),
+                self.sent.clone(),
+            )?),
         };
         writer.post(unsent)
     }
