@@ -1,4 +1,4 @@
-//! Correlations from their wire forms: the one place that knows in which order a party's parts come.
+//! Correlations from their wire forms and back: the one place that knows in which order a party's parts come.
 
 use ptc_plan::bill::{Correlation, Part};
 use ptc_plan::price::{carry_digits, carry_levels};
@@ -14,6 +14,17 @@ use crate::types::{
 pub enum Piece {
     Ring(Packed),
     Planes(Planes),
+}
+
+impl Piece {
+    /// Whether it has the size of `part`.
+    pub fn fits(&self, part: Part) -> bool {
+        match (self, part) {
+            (Piece::Ring(packed), Part::Ring { count, bits }) => packed.len() == count && packed.bits() == bits,
+            (Piece::Planes(planes), Part::Planes { .. }) => 8 * planes.words().len() as u64 == part.bytes(),
+            _ => false,
+        }
+    }
 }
 
 /// The parts of `correlation` that `party` holds. The last ones at the client, as many as
@@ -95,6 +106,34 @@ pub fn assemble(correlation: &Correlation, party: Party, pieces: Vec<Piece>) -> 
     held
 }
 
+/// What [`assemble`] made `held` from, in the same order.
+pub fn disassemble(held: Held) -> Vec<Piece> {
+    use Piece::{Planes as Bits, Ring};
+    match held {
+        Held::StaticProduct(StaticProduct::Server { product }) => vec![Ring(product)],
+        Held::StaticProduct(StaticProduct::Client { mask, product }) => vec![Ring(mask), Ring(product)],
+        Held::CrossProduct(CrossProduct { mask, product }) => vec![Ring(mask), Ring(product)],
+        Held::Triple(Triple { a, b, product }) => vec![Ring(a), Ring(b), Ring(product)],
+        Held::SquarePair(SquarePair { a, square }) => vec![Ring(a), Ring(square)],
+        Held::Wrap(Wrap { mask, product }) => vec![Bits(mask), Ring(product)],
+        Held::Comparison(Comparison { bits: _, masks, products }) => vec![Bits(masks), Bits(products)],
+        Held::BitTriple(BitTriple { factors, product }) => vec![Bits(factors), Bits(product)],
+        Held::SharedBit(SharedBit { bit, share }) => vec![Bits(bit), Ring(share)],
+        Held::GateMask(GateMask { bit, share, mask, product }) => {
+            vec![Bits(bit), Ring(mask), Ring(share), Ring(product)]
+        }
+        Held::RotatedTables(RotatedTables { index_bits: _, rotation, tables }) => {
+            std::iter::once(rotation).chain(tables).map(Ring).collect()
+        }
+        Held::PowerMask(PowerMask { table, factors, triple }) => {
+            let RotatedTables { index_bits: _, rotation, tables } = table;
+            let (CrossProduct { mask, product: cross }, Triple { a, b, product }) = (factors, triple);
+            let uniform = [rotation, mask, a, b].into_iter();
+            uniform.chain(tables).chain([cross, product]).map(Ring).collect()
+        }
+    }
+}
+
 struct Pieces(std::vec::IntoIter<Piece>);
 
 impl Pieces {
@@ -109,6 +148,70 @@ impl Pieces {
         match self.0.next() {
             Some(Piece::Planes(planes)) => planes,
             _ => panic!("a correlation lacks planes"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ptc_plan::step::{Exp2, ValueId};
+    use ptc_ring::Seed;
+
+    /// One correlation of each kind, of a size that fills no word.
+    fn every_kind() -> Vec<Correlation> {
+        let (weight, count) = (ValueId(0), 67);
+        vec![
+            Correlation::StaticMatMul { weight, rows: 3, inner: 5, columns: 7, bits: 37, factor_bits: 12 },
+            Correlation::StaticMul { weight, count, period: 1, bits: 33, factor_bits: 12 },
+            Correlation::CrossMatMul { rows: 3, inner: 5, columns: 7, bits: 64 },
+            Correlation::CrossMul { count, period: 67, bits: 9 },
+            Correlation::MatMul { batch: 2, rows: 3, inner: 5, columns: 7, transpose_b: true, bits: 34 },
+            Correlation::Mul { count: 68, each: 4, bits: 21 },
+            Correlation::Square { count, bits: 40 },
+            Correlation::Wrap { count, bits: 8 },
+            Correlation::Compare { count, bits: 18 },
+            Correlation::Compare { count, bits: 1 },
+            Correlation::And { count },
+            Correlation::BitToShare { count, bits: 13 },
+            Correlation::Gate { count, bits: 30 },
+            Correlation::Table { count, index_bits: 3, rings: vec![30, 20], values: vec![vec![0; 8]; 2] },
+            Correlation::Exp2 { count, exp: Exp2::for_range(5) },
+        ]
+    }
+
+    fn bytes(pieces: &[Piece]) -> Vec<Vec<u8>> {
+        let bytes = |piece: &Piece| match piece {
+            Piece::Ring(packed) => packed.bytes().to_vec(),
+            Piece::Planes(planes) => planes.words().iter().flat_map(|word| word.to_le_bytes()).collect(),
+        };
+        pieces.iter().map(bytes).collect()
+    }
+
+    fn draw(part: Part, place: u64) -> Piece {
+        let mut stream = Seed::from_bytes([9; 32]).stream(0, place);
+        match part {
+            Part::Ring { count, bits } => {
+                Piece::Ring(Packed::from_bytes(bits, count, stream.bytes(part.bytes() as usize)))
+            }
+            Part::Planes { count, planes } => {
+                Piece::Planes(Planes::from_words(count, planes, stream.words(part.bytes() as usize / 8)))
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_comes_apart_into_what_it_was_made_from() {
+        for correlation in every_kind() {
+            for party in [Party::Server, Party::Client] {
+                let drawn = || -> Vec<Piece> {
+                    parts(&correlation, party).into_iter().zip(0..).map(|(part, place)| draw(part, place)).collect()
+                };
+                let found = disassemble(assemble(&correlation, party, drawn()));
+                assert!(bytes(&found) == bytes(&drawn()), "{correlation:?} at {party:?}");
+                let expected = parts(&correlation, party);
+                assert!(found.iter().zip(&expected).all(|(piece, part)| piece.fits(*part)), "{correlation:?}");
+            }
         }
     }
 }

@@ -34,6 +34,11 @@ impl Packed {
         self.bits
     }
 
+    /// The wire form.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub fn len(&self) -> usize {
         self.count
     }

@@ -29,9 +29,13 @@ impl Supply {
         self.steps[step].push_back(held);
     }
 
+    /// The next correlation of `step`, whatever its kind.
+    pub fn take_any(&mut self, step: usize) -> Result<Held, SupplyError> {
+        self.steps.get_mut(step).and_then(VecDeque::pop_front).ok_or(SupplyError::Exhausted { step })
+    }
+
     /// The next correlation of `step`, of the kind its protocol consumes.
     pub fn take<T: TryFrom<Held, Error = Held>>(&mut self, step: usize) -> Result<T, SupplyError> {
-        let held = self.steps.get_mut(step).and_then(VecDeque::pop_front).ok_or(SupplyError::Exhausted { step })?;
-        T::try_from(held).map_err(|other| SupplyError::Kind { step, found: other.kind() })
+        T::try_from(self.take_any(step)?).map_err(|other| SupplyError::Kind { step, found: other.kind() })
     }
 }
