@@ -30,6 +30,19 @@ impl Packed {
         Packed { bits, count: data.len(), bytes }
     }
 
+    /// Neighbours become one. Each but the last has a multiple of 8 elements; all are of one ring.
+    pub fn join(parts: Vec<Packed>) -> Packed {
+        let count = parts.iter().map(Packed::len).sum();
+        let bits = parts.first().map_or(1, Packed::bits);
+        let mut joined = Packed { bits, count, bytes: Vec::with_capacity(packed_len(count, bits) as usize) };
+        for part in parts {
+            let at = joined.bytes.len() as u64 * 8;
+            assert!(part.bits == bits && at.is_multiple_of(u64::from(bits)), "parts join at whole bytes");
+            joined.bytes.extend_from_slice(&part.bytes);
+        }
+        joined
+    }
+
     pub fn bits(&self) -> u32 {
         self.bits
     }
@@ -91,6 +104,18 @@ impl Planes {
         Planes { words, stride }
     }
 
+    /// Plane by plane, neighbours become one. Each but the last has a multiple of 64 bits a plane; all have as many planes.
+    pub fn join(parts: Vec<Planes>) -> Planes {
+        let stride = parts.iter().map(|part| part.stride).sum();
+        let planes = parts.first().map_or(0, |part| part.words.len() / part.stride.max(1));
+        let mut joined = Planes { words: Vec::with_capacity(stride * planes), stride };
+        for plane in 0..planes {
+            parts.iter().for_each(|part| joined.words.extend_from_slice(part.plane(plane)));
+        }
+        assert_eq!(joined.words.len(), parts.iter().map(|part| part.words.len()).sum::<usize>(), "planes of each part");
+        joined
+    }
+
     pub fn words(&self) -> &[u64] {
         &self.words
     }
@@ -124,6 +149,20 @@ impl Drop for Planes {
 mod tests {
     use super::*;
     use ptc_ring::Seed;
+
+    #[test]
+    fn parts_join() {
+        for bits in [1, 7, 37, 64] {
+            let data = Seed::from_bytes([2; 32]).stream(0, bits as u64).ring(bits, 205);
+            let parts = [&data[..64], &data[64..192], &data[192..]].map(|part| Packed::from_data(bits, part));
+            assert!(Packed::join(parts.into()).unpack().data == data, "{bits} bits");
+        }
+        // Three planes of 64, 128 and 13 bits.
+        let words: Vec<u64> = (0..12).collect();
+        let cut = |count: usize, words: &[usize]| Planes::from_words(count, 3, words.iter().map(|i| *i as u64).collect());
+        let parts = vec![cut(64, &[0, 4, 8]), cut(128, &[1, 2, 5, 6, 9, 10]), cut(13, &[3, 7, 11])];
+        assert!(Planes::join(parts).words() == words);
+    }
 
     #[test]
     fn picked_elements_are_those_unpacked() {
