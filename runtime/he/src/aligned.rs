@@ -1,0 +1,46 @@
+//! Words on a cache line's boundary, as vector instructions like them.
+
+use ptc_ring::tensor::wipe;
+
+const LINE: usize = 8;
+
+/// A slice inside an allocation that is a little longer.
+pub struct Aligned {
+    words: Vec<u64>,
+    start: usize,
+    len: usize,
+}
+
+impl Aligned {
+    /// `len` words, all zero.
+    pub fn zeros(len: usize) -> Aligned {
+        let words = vec![0; len + LINE - 1];
+        // An offset that cannot be found leaves the words where they are: slower, not wrong.
+        let start = Some(words.as_ptr().align_offset(8 * LINE)).filter(|start| *start < LINE).unwrap_or(0);
+        Aligned { words, start, len }
+    }
+
+    pub fn words(&self) -> &[u64] {
+        &self.words[self.start..][..self.len]
+    }
+
+    pub fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words[self.start..][..self.len]
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    pub fn wipe(&mut self) {
+        wipe(&mut self.words);
+    }
+}
+
+impl Clone for Aligned {
+    fn clone(&self) -> Aligned {
+        let mut copy = Aligned::zeros(self.len);
+        copy.words_mut().copy_from_slice(self.words());
+        copy
+    }
+}

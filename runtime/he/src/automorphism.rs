@@ -1,0 +1,47 @@
+//! Automorphisms: `x` becomes `x^g` for odd `g`.
+
+use crate::basis::Basis;
+use crate::ntt::slot_of;
+use crate::polynomial::{Coefficients, Polynomial, Slots};
+
+/// Coefficient `i` goes to place `i·g` modulo `2N`; beyond `N` it is negated and wraps.
+pub fn of_coefficients(basis: &Basis, a: &Polynomial<Coefficients>, g: usize) -> Polynomial<Coefficients> {
+    let degree = basis.degree();
+    assert!(g % 2 == 1 && g < 2 * degree, "an odd power below {}", 2 * degree);
+    let mut mapped = Polynomial::zeros(degree, a.limbs());
+    for ((prime, from), to) in basis.primes().iter().zip(a.iter()).zip(mapped.iter_mut()) {
+        for (at, x) in from.iter().enumerate() {
+            let place = at * g % (2 * degree);
+            to[place % degree] = if place < degree { *x } else { prime.negate(*x) };
+        }
+    }
+    mapped
+}
+
+/// An automorphism of slots is a permutation, which is the same for all primes.
+pub struct SlotMap {
+    /// From which slot each comes.
+    sources: Vec<u32>,
+}
+
+impl SlotMap {
+    /// The value at `psi^e` of the image is that of `a` at `psi^(e·g)`.
+    pub fn new(degree: usize, g: usize) -> SlotMap {
+        assert!(g % 2 == 1 && g < 2 * degree, "an odd power below {}", 2 * degree);
+        let mut sources = vec![0; degree];
+        for at in 0..degree {
+            let source = (2 * at + 1) * g % (2 * degree) / 2;
+            sources[slot_of(at, degree)] = slot_of(source, degree) as u32;
+        }
+        SlotMap { sources }
+    }
+
+    pub fn apply(&self, a: &Polynomial<Slots>) -> Polynomial<Slots> {
+        assert_eq!(self.sources.len(), a.degree(), "slots of a polynomial");
+        let mut mapped = Polynomial::zeros(a.degree(), a.limbs());
+        for (from, to) in a.iter().zip(mapped.iter_mut()) {
+            to.iter_mut().zip(&self.sources).for_each(|(to, source)| *to = from[*source as usize]);
+        }
+        mapped
+    }
+}
