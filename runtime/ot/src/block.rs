@@ -22,6 +22,12 @@ impl Blocks {
     pub fn new(blocks: Vec<Block>) -> Blocks {
         Blocks(blocks)
     }
+
+    /// Keeps the first `len` blocks; those behind are zeroed.
+    pub fn truncate(&mut self, len: usize) {
+        wipe(&mut self.0[len..]);
+        self.0.truncate(len);
+    }
 }
 
 impl Deref for Blocks {

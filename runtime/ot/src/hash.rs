@@ -9,7 +9,7 @@
 //! related blocks; the callers count.
 
 #[cfg(target_arch = "x86_64")]
-mod vector;
+pub(crate) mod vector;
 
 use std::sync::LazyLock;
 

@@ -6,5 +6,6 @@
 
 pub mod block;
 pub mod hash;
+pub mod silent;
 #[cfg(target_arch = "x86_64")]
 mod vector;
