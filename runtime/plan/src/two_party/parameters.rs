@@ -6,6 +6,8 @@ pub struct Parameters {
     pub degree: usize,
     /// Bits of the primes of a ciphertext, each the largest that is left below that power of two.
     pub prime_bits: &'static [u32],
+    /// Primes, from the first, that answers have left when they are packed and hidden; keys are for these.
+    pub kept: usize,
     /// Bits of the prime that keys for automorphisms have besides; without it there are none.
     pub special_bits: Option<u32>,
 }
@@ -24,11 +26,11 @@ impl Parameters {
 
 /// Every set in use; one test holds them against [`largest_modulus_bits`], another works at their limits.
 pub const SETS: &[Parameters] = &[
-    Parameters { degree: 4096, prime_bits: &[36, 36, 36], special_bits: None },
-    Parameters { degree: 8192, prime_bits: &[40, 40, 40], special_bits: Some(41) },
-    Parameters { degree: 8192, prime_bits: &[46, 46, 46], special_bits: Some(47) },
-    Parameters { degree: 8192, prime_bits: &[43, 43, 43, 43], special_bits: Some(45) },
-    Parameters { degree: 16384, prime_bits: &[50, 50, 50, 50], special_bits: Some(50) },
+    Parameters { degree: 4096, prime_bits: &[50, 50], kept: 2, special_bits: None },
+    Parameters { degree: 4096, prime_bits: &[36, 36, 36], kept: 3, special_bits: None },
+    Parameters { degree: 8192, prime_bits: &[49, 49, 30], kept: 2, special_bits: Some(50) },
+    Parameters { degree: 8192, prime_bits: &[49, 49, 49], kept: 3, special_bits: Some(50) },
+    Parameters { degree: 8192, prime_bits: &[50, 50, 50, 50], kept: 4, special_bits: None },
 ];
 
 /// The widest modulus with which a secret of uniform -1, 0, 1 and errors of deviation 3.2 resist 2^128 classical steps
