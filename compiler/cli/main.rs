@@ -16,6 +16,7 @@ mod model;
 mod progress;
 mod stats;
 mod tokens;
+mod trust;
 mod weights;
 
 use std::process::ExitCode;

@@ -41,7 +41,7 @@ impl Progress {
             Stage::PublicParameters => self.say("public parameters"),
             Stage::Preparing => self.say("encoding public parameters"),
             Stage::Dealer => self.say("connecting to the dealer"),
-            Stage::Weights => self.say("masked weights"),
+            Stage::Once => self.say("correlated randomness: what is needed once"),
             // Lines that stay are few.
             Stage::Offline { query } if self.bar.is_none() && query % 10 > 0 => {}
             Stage::Offline { query } => self.say(&format!("query {}: correlations from the dealer", query + 1)),

@@ -150,7 +150,7 @@ fn query(
 ) -> Result<Results, RunError> {
     let mut dealer: Option<Box<dyn Channel>> = Some(Box::new(dealer));
     let mut dial = || dealer.take().ok_or_else(|| PeerError::Closed("a second dealer".into()));
-    let mut session = Session::open(role, peer, &mut dial, &mut |_| ())?;
+    let mut session = Session::open(role, peer, Some(&mut dial), &mut |_| ())?;
     session.query(inputs, Hooks::default(), &mut |_| ())
 }
 

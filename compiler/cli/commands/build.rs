@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ptc_plan::file::Trust;
 use ptc_plan::price;
 use ptc_syntax::diagnostic;
 
 use crate::failure::Failure;
 use crate::model::{self, ModelArguments};
+use crate::trust::TrustArguments;
 
 /// Compile a model into the plan that both parties execute
 ///
@@ -20,9 +20,8 @@ pub struct Arguments {
     /// Where to write the plan. Default: the model's name with `.plan`.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Where correlated randomness comes from.
-    #[arg(long, value_enum, default_value_t = TrustMode::Dealer)]
-    pub trust: TrustMode,
+    #[command(flatten)]
+    pub trust: TrustArguments,
     /// Print the graph after this pass instead of writing a plan (`lower` for the graph before the first).
     #[arg(long, value_name = "PASS")]
     pub emit_graph: Option<String>,
@@ -39,29 +38,14 @@ pub enum GraphFormat {
     Dot,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub enum TrustMode {
-    /// A third process that sees no data and colludes with neither party (`ptc deal`).
-    Dealer,
-}
-
-impl From<TrustMode> for Trust {
-    fn from(mode: TrustMode) -> Trust {
-        match mode {
-            TrustMode::Dealer => Trust::Dealer,
-        }
-    }
-}
-
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let start = Instant::now();
     let text = arguments.model.text()?;
-    let request = arguments.model.request()?;
+    let (request, trust) = (arguments.model.request()?, arguments.trust.trust()?);
     if let Some(pass) = &arguments.emit_graph {
         return emit_graph(&arguments.model, &text, &request, pass, arguments.graph_format);
     }
-    let built =
-        ptc_driver::build(&arguments.model.model, &text, &request, arguments.trust.into()).map_err(Failure::source)?;
+    let built = ptc_driver::build(&arguments.model.model, &text, &request, trust).map_err(Failure::source)?;
     diagnostic::print(&built.warnings, &built.sources);
     let plan = &built.generated.plan;
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("plan"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ptc_exec::RunError;
 use ptc_exec::dealer::{Dealer, Pair};
 use ptc_net::tcp;
+use ptc_plan::file::Trust;
 
 use crate::backend::BackendArguments;
 use crate::commands::explain::read_plan;
@@ -34,6 +35,12 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let plan = Arc::new(read_plan(&arguments.plan)?);
+    if plan.trust != Trust::Dealer {
+        return Err(Failure::new(
+            "the plan trusts nobody but the two parties: they make correlated randomness themselves",
+            "start the parties without a dealer, or build the plan with `--trust dealer`",
+        ));
+    }
     let backend = arguments.backend.open()?;
     let idle = Duration::from_secs(arguments.timeout.max(1));
     let listener = tcp::listen(&arguments.listen)?;

@@ -1,10 +1,10 @@
 //! `ptc explain`: what a plan does, costs, reveals and errs.
 
 use ptc_plan::Plan;
-use ptc_plan::file::Trust;
 
 use crate::failure::Failure;
 use crate::model::ModelArguments;
+use crate::trust::TrustArguments;
 
 /// Show every protocol step of a plan: ring, rounds, bytes, error, and what is revealed to whom
 ///
@@ -13,6 +13,8 @@ use crate::model::ModelArguments;
 pub struct Arguments {
     #[command(flatten)]
     pub model: ModelArguments,
+    #[command(flatten)]
+    pub trust: TrustArguments,
     /// Machine-readable output.
     #[arg(long)]
     pub json: bool,
@@ -22,7 +24,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = &arguments.model.model;
     let plan = if path.extension().is_some_and(|extension| extension == "ptx") {
         let request = arguments.model.request()?;
-        ptc_driver::build(path, &arguments.model.text()?, &request, Trust::Dealer)
+        ptc_driver::build(path, &arguments.model.text()?, &request, arguments.trust.trust()?)
             .map_err(Failure::source)?
             .generated
             .plan

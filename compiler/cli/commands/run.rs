@@ -7,12 +7,12 @@ use std::time::Duration;
 use ptc_exec::prepare::prepare;
 use ptc_exec::public::select;
 use ptc_exec::run::{Hooks, Results};
-use ptc_exec::session::{Role, Session};
+use ptc_exec::session::{Dial, Role, Session};
 use ptc_exec::statistics::predict;
 use ptc_exec::tensors::{Tensors, check_inputs};
 use ptc_net::{Channel, tcp};
 use ptc_plan::Plan;
-use ptc_plan::file::Input;
+use ptc_plan::file::{Input, Trust};
 use ptc_plan::price;
 use ptc_plan::step::{Owner, Party};
 
@@ -25,7 +25,8 @@ use crate::{arrays, cache, files, labels, stats, weights};
 
 /// Run one party of a plan: 0 holds the weights, 1 the input
 ///
-/// One side listens, the other connects; both need the dealer. Results that are this party's go to standard output.
+/// One side listens, the other connects. Correlated randomness is made by the two, or comes from a dealer where the plan
+/// says so. Results that are this party's go to standard output.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The plan, the same file at both parties.
@@ -35,9 +36,9 @@ pub struct Arguments {
     pub party: Party,
     #[command(flatten)]
     pub meeting: Meeting,
-    /// Where `ptc deal` listens.
+    /// Where `ptc deal` listens, for a plan built with `--trust dealer`.
     #[arg(long, value_name = "HOST:PORT")]
-    pub dealer: String,
+    pub dealer: Option<String>,
     /// The server's checkpoint.
     #[arg(long, value_name = "FILE.safetensors")]
     pub weights: Option<PathBuf>,
@@ -98,6 +99,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         arrays::form(output)?;
     }
     let plan = Arc::new(read_plan(&arguments.plan)?);
+    let dealer = dealer(&plan, arguments.dealer.as_deref())?;
     let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
     let own: Vec<&Input> = plan.inputs.iter().filter(|input| input.owner.knows(party)).collect();
     let queries = match own.as_slice() {
@@ -126,10 +128,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let peer = arguments.meeting.find(listener, &progress)?;
     let meeting = &arguments.meeting;
-    let mut dial = || -> Result<Box<dyn Channel>, _> {
-        Ok(Box::new(tcp::connect(&arguments.dealer, meeting.patience(30), meeting.idle())?))
-    };
-    let mut session = Session::open(role, Box::new(peer), &mut dial, &mut |stage| progress.stage(stage))?;
+    let mut dial = dealer.map(|address| {
+        move || -> Result<Box<dyn Channel>, _> {
+            Ok(Box::new(tcp::connect(address, meeting.patience(30), meeting.idle())?))
+        }
+    });
+    let dial = dial.as_mut().map(|dial| dial as Dial);
+    let mut session = Session::open(role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
     let mut results = vec![];
     // The client knows how many there are; what the server gives is the same for each.
     for at in 0..session.queries as usize {
@@ -146,6 +151,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     publish(&results, arguments.output.as_deref(), labels.as_deref())?;
     eprint!("{}", measured.table());
     Ok(())
+}
+
+/// The dealer's address, for a plan that has one.
+fn dealer<'a>(plan: &Plan, given: Option<&'a str>) -> Result<Option<&'a str>, Failure> {
+    match (plan.trust, given) {
+        (Trust::Dealer, None) => Err(Failure::new(
+            "the plan's correlated randomness comes from a dealer, and none is given",
+            "add `--dealer HOST:PORT`, where `ptc deal` listens, or build the plan with `--trust two-party`",
+        )),
+        (Trust::TwoParty { .. }, Some(_)) => Err(Failure::new(
+            "the plan trusts nobody but the two parties, and a dealer is given",
+            "leave `--dealer` away, or build the plan with `--trust dealer`",
+        )),
+        (_, given) => Ok(given),
+    }
 }
 
 impl Meeting {

@@ -11,7 +11,7 @@ use ptc_exec::tensors::Tensors;
 use ptc_ir::evaluate;
 use ptc_ir::graph::{Grade, Graph, NodeId, Op};
 use ptc_plan::Plan;
-use ptc_plan::file::{Input, Trust};
+use ptc_plan::file::Input;
 use ptc_plan::float::FloatTensor;
 use ptc_plan::step::{Party, StepOp, ValueId};
 use ptc_syntax::diagnostic;
@@ -20,6 +20,7 @@ use crate::backend::BackendArguments;
 use crate::failure::Failure;
 use crate::given::Given;
 use crate::model::ModelArguments;
+use crate::trust::TrustArguments;
 use crate::{arrays, files, stats, weights};
 
 /// Run both parties in one process and compare every value with floating point
@@ -30,6 +31,8 @@ use crate::{arrays, files, stats, weights};
 pub struct Arguments {
     #[command(flatten)]
     pub model: ModelArguments,
+    #[command(flatten)]
+    pub trust: TrustArguments,
     #[arg(long, value_name = "FILE.safetensors")]
     pub weights: Option<PathBuf>,
     #[command(flatten)]
@@ -65,7 +68,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let (model, text, request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
     let Built { graph, generated, sources, warnings, .. } =
-        ptc_driver::build(model, &text, &request, Trust::Dealer).map_err(Failure::source)?;
+        ptc_driver::build(model, &text, &request, arguments.trust.trust()?).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     let plan = Arc::new(generated.plan);
     let taken: Vec<&Input> = plan.inputs.iter().collect();

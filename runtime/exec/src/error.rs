@@ -10,6 +10,11 @@ pub enum RunError {
     Peer(#[from] PeerError),
     #[error("{}", .0.to_string().replace("the peer", "the dealer"))]
     Dealer(PeerError),
+    #[error(
+        "the plan's correlated randomness comes from {0}, and the session was opened for another source\n\
+         hint: give a dealer to a plan that has one, and to no other"
+    )]
+    Trust(&'static str),
     #[error("the dealer refused: {0}")]
     DealerRefused(String),
     #[error(transparent)]

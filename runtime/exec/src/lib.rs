@@ -15,6 +15,7 @@ pub mod public;
 pub mod run;
 pub mod session;
 pub mod simulate;
+mod source;
 pub mod statistics;
 pub mod tensors;
 pub mod value;

@@ -1,4 +1,5 @@
 //! A session of two parties: they agree on a plan, the client gets what is public, correlations are made, queries run.
+//! Where correlations come from is the plan's: a dealer, or the two parties alone ([`Source`]).
 //!
 //! | server | | client | phase |
 //! |---|---|---|---|
@@ -15,15 +16,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ptc_correlation::Supply;
 use ptc_kernels::Backend;
 use ptc_net::{Channel, Counters, PeerError};
-use ptc_offline::dealer::receive_seed;
-use ptc_offline::factors::Factors;
-use ptc_offline::{receive, weights};
 use ptc_plan::Plan;
-use ptc_plan::bill::{self, weight_masks};
-use ptc_plan::step::{Owner, Party, ValueId};
+use ptc_plan::file::Trust;
+use ptc_plan::step::{Owner, Party};
 use sha2::{Digest, Sha256};
 
 use crate::error::RunError;
@@ -31,9 +28,9 @@ use crate::handshake::{self, Meeting};
 use crate::prepare::{Prepared, prepare};
 use crate::public::{self, Cache};
 use crate::run::{Hooks, Results, run};
+use crate::source::Source;
 use crate::statistics::{Clock, QuerySeconds, Statistics};
 use crate::tensors::{Tensors, check_inputs};
-use crate::value::Held;
 
 /// What a party brings to a session besides its channels.
 pub enum Role<'a> {
@@ -53,16 +50,17 @@ pub enum Stage {
     PublicParameters,
     Preparing,
     Dealer,
-    Weights,
-    Offline { query: u32 },
+    /// What the source of correlations needs once a session.
+    Once,
+    Offline {
+        query: u32,
+    },
 }
 
 pub struct Session {
     prepared: Prepared,
     peer: Box<dyn Channel>,
-    dealer: Box<dyn Channel>,
-    /// The client's masked weights.
-    factors: Factors,
+    source: Source,
     /// How many queries the client has.
     pub queries: u32,
     asked: u32,
@@ -73,7 +71,7 @@ impl Session {
     pub fn open(
         role: Role,
         mut peer: Box<dyn Channel>,
-        dial: Dial,
+        dial: Option<Dial>,
         tell: &mut dyn FnMut(Stage),
     ) -> Result<Session, RunError> {
         let mut statistics = Statistics::default();
@@ -98,18 +96,27 @@ impl Session {
         };
         let hint = "one side's floating point differs; run the same version of `ptc`";
         agree(&prepared.public_digest, &mut *peer, Duration::ZERO, hint)?;
-        tell(Stage::Dealer);
-        let mut dealer = dial().map_err(RunError::Dealer)?;
-        introduce(&plan, party, &meeting, &mut *dealer)?;
+        let dealer = match (plan.trust, dial) {
+            (Trust::Dealer, Some(dial)) => {
+                tell(Stage::Dealer);
+                let mut dealer = dial().map_err(RunError::Dealer)?;
+                introduce(&plan, party, &meeting, &mut *dealer)?;
+                Some(dealer)
+            }
+            (Trust::TwoParty { .. }, None) => None,
+            (Trust::Dealer, None) => return Err(RunError::Trust("a dealer")),
+            (Trust::TwoParty { .. }, Some(_)) => return Err(RunError::Trust("the two parties alone")),
+        };
+        let others = dealer.as_ref().map_or(Counters::default(), |dealer| dealer.counters());
         let (traffic, time) = clock.read(peer.counters());
-        statistics.setup.add(traffic + dealer.counters(), time);
+        statistics.setup.add(traffic + others, time);
 
-        tell(Stage::Weights);
-        let clock = Clock::start(peer.counters() + dealer.counters());
-        let factors = exchange_weights(&prepared, &mut *peer, &mut *dealer)?;
-        let (traffic, time) = clock.read(peer.counters() + dealer.counters());
+        tell(Stage::Once);
+        let clock = Clock::start(peer.counters() + others);
+        let source = Source::open(&prepared, &mut *peer, dealer)?;
+        let (traffic, time) = clock.read(peer.counters() + source.counters());
         statistics.weights.add(traffic, time);
-        Ok(Session { prepared, peer, dealer, factors, queries: meeting.queries, asked: 0, statistics })
+        Ok(Session { prepared, peer, source, queries: meeting.queries, asked: 0, statistics })
     }
 
     /// The next of the session's queries.
@@ -117,11 +124,8 @@ impl Session {
         check_inputs(&self.prepared.plan, self.prepared.party, &inputs)?;
         tell(Stage::Offline { query: self.asked });
         let clock = Clock::start(self.counters());
-        let mut supply = self.supply()?;
-        let patience = match self.prepared.party {
-            Party::Server => dealing_patience(&self.prepared.plan),
-            Party::Client => Duration::ZERO,
-        };
+        let mut supply = self.source.supply(&self.prepared, &mut *self.peer)?;
+        let patience = self.source.patience(&self.prepared);
         let own = public_inputs(&self.prepared.plan, &inputs);
         agree(&own, &mut *self.peer, patience, "both sides need the same public inputs")?;
         let (traffic, dealing) = clock.read(self.counters());
@@ -144,27 +148,8 @@ impl Session {
     }
 
     fn counters(&self) -> Counters {
-        self.peer.counters() + self.dealer.counters()
+        self.peer.counters() + self.source.counters()
     }
-
-    fn supply(&mut self) -> Result<Supply, RunError> {
-        let plan = &self.prepared.plan;
-        let seed = receive_seed(&mut *self.dealer).map_err(RunError::Dealer)?;
-        match self.prepared.party {
-            Party::Server => Ok(receive::receive_server(plan, &seed)),
-            Party::Client => {
-                let backend = &*self.prepared.backend;
-                receive::receive_client(plan, &seed, &self.factors, backend, &mut *self.dealer)
-                    .map_err(RunError::Dealer)
-            }
-        }
-    }
-}
-
-/// A server waits while the client receives its corrections: as long as the slowest link worth running on takes.
-fn dealing_patience(plan: &Plan) -> Duration {
-    const SLOWEST_BYTES_A_SECOND: u64 = 125_000;
-    Duration::from_secs(bill::offline(plan).dealer_to_client / SLOWEST_BYTES_A_SECOND)
 }
 
 /// Both parties hold the same 32 bytes. The other may be silent for `patience` before it sends its own.
@@ -193,30 +178,5 @@ fn introduce(plan: &Plan, party: Party, meeting: &Meeting, dealer: &mut dyn Chan
     match handshake::introduce(plan, party, meeting, dealer) {
         Err(RunError::Peer(error)) => Err(RunError::Dealer(error)),
         other => other,
-    }
-}
-
-fn exchange_weights(
-    prepared: &Prepared,
-    peer: &mut dyn Channel,
-    dealer: &mut dyn Channel,
-) -> Result<Factors, RunError> {
-    let plan = &prepared.plan;
-    match prepared.party {
-        Party::Server => {
-            let seed = receive_seed(dealer).map_err(RunError::Dealer)?;
-            if !weight_masks(plan).is_empty() {
-                weights::open_weights(plan, &seed, |id| words(prepared, id), peer)?;
-            }
-            Ok(Factors::default())
-        }
-        Party::Client => Ok(weights::receive_weights(plan, &*prepared.backend, peer)?),
-    }
-}
-
-fn words(prepared: &Prepared, id: ValueId) -> &[u64] {
-    match &prepared.values[id.0 as usize] {
-        Some(Held::Encoded(encoded)) => &encoded.data,
-        _ => panic!("a masked weight depends on parameters alone"),
     }
 }

@@ -1,4 +1,4 @@
-//! Both parties and the dealer in one process: the same code as between machines, over memory, with every value opened
+//! Both parties, and the dealer where the plan has one, in one process: the same code as between machines, over memory, with every value opened
 //! beside what its step should have made of its inputs.
 
 use std::collections::HashMap;
@@ -9,6 +9,7 @@ use std::thread;
 use ptc_kernels::Backend;
 use ptc_net::{Channel, PeerError, memory};
 use ptc_plan::Plan;
+use ptc_plan::file::Trust;
 use ptc_plan::float::FloatTensor;
 use ptc_plan::step::{Form, Party, ValueId};
 use ptc_ring::tensor::{BitShare, add_assign};
@@ -19,7 +20,7 @@ use crate::prepare::prepare;
 use crate::protocol::opened;
 use crate::public::{NoCache, select};
 use crate::run::{Hooks, Results};
-use crate::session::{Role, Session};
+use crate::session::{Dial, Role, Session};
 use crate::statistics::Statistics;
 use crate::tensors::Tensors;
 use crate::value::Held;
@@ -66,9 +67,18 @@ type Reports = (Option<usize>, Vec<(ValueId, Report)>);
 pub fn simulate(world: World, see: &mut dyn FnMut(Seen)) -> Result<Simulated, RunError> {
     let World { plan, backend, parameters, inputs } = world;
     let (to_server, to_client) = memory::pair();
-    let (server_dealer, dealer_server) = memory::pair();
-    let (client_dealer, dealer_client) = memory::pair();
-    let dealer = Dealer::new(plan.clone(), backend.clone(), std::time::Duration::from_secs(60));
+    let [to_dealer, dealer_s] = match plan.trust {
+        Trust::Dealer => {
+            let ((server, dealer_server), (client, dealer_client)) = (memory::pair(), memory::pair());
+            [Some([server, client]), Some([dealer_server, dealer_client])]
+        }
+        Trust::TwoParty { .. } => [None, None],
+    };
+    let [server_dealer, client_dealer] = to_dealer.map_or([None, None], |both| both.map(Some));
+    let dealing = || match dealer_s {
+        Some(parties) => deal(&plan, &backend, parties),
+        None => Ok(()),
+    };
     let (tell_server, server_reports) = sync_channel(AHEAD);
     let (tell_client, client_reports) = sync_channel(AHEAD);
     let party = |party: Party, peer, dealer, tell| Actor {
@@ -87,13 +97,7 @@ pub fn simulate(world: World, see: &mut dyn FnMut(Seen)) -> Result<Simulated, Ru
     thread::scope(|scope| {
         let server = scope.spawn(move || server.play());
         let client = scope.spawn(move || client.play());
-        let dealing = scope.spawn(move || {
-            dealer.meet(Box::new(dealer_server))?;
-            match dealer.meet(Box::new(dealer_client))? {
-                Some(pair) => dealer.serve(pair),
-                None => Ok(()),
-            }
-        });
+        let dealing = scope.spawn(dealing);
         compare(&plan, server_reports, client_reports, see);
         let outcomes = (join(server), join(client), join(dealing));
         match outcomes {
@@ -103,6 +107,16 @@ pub fn simulate(world: World, see: &mut dyn FnMut(Seen)) -> Result<Simulated, Ru
             (server, client, dealing) => Err(cause([server.err(), client.err(), dealing.err()])),
         }
     })
+}
+
+fn deal(plan: &Arc<Plan>, backend: &Arc<dyn Backend>, parties: [memory::Memory; 2]) -> Result<(), RunError> {
+    let dealer = Dealer::new(plan.clone(), backend.clone(), std::time::Duration::from_secs(60));
+    for party in parties {
+        if let Some(pair) = dealer.meet(Box::new(party))? {
+            dealer.serve(pair)?;
+        }
+    }
+    Ok(())
 }
 
 fn join<T>(handle: thread::ScopedJoinHandle<T>) -> T {
@@ -137,7 +151,7 @@ struct Actor {
     parameters: Tensors,
     inputs: Tensors,
     peer: memory::Memory,
-    dealer: memory::Memory,
+    dealer: Option<memory::Memory>,
     tell: SyncSender<Reports>,
 }
 
@@ -151,9 +165,14 @@ impl Actor {
             }
             Party::Client => Role::Client { plan, backend, cache: &NoCache, queries: 1 },
         };
-        let mut dealer: Option<Box<dyn Channel>> = Some(Box::new(dealer));
-        let mut dial = || dealer.take().ok_or_else(|| PeerError::Closed("a second dealer".into()));
-        let mut session = Session::open(role, Box::new(peer), &mut dial, &mut |_| ())?;
+        let mut dealer = dealer.map(Some);
+        let mut dial = dealer.as_mut().map(|channel| {
+            || -> Result<Box<dyn Channel>, PeerError> {
+                Ok(Box::new(channel.take().ok_or_else(|| PeerError::Closed("a second dealer".into()))?))
+            }
+        });
+        let dial = dial.as_mut().map(|dial| dial as Dial);
+        let mut session = Session::open(role, Box::new(peer), dial, &mut |_| ())?;
         let prepared = session.prepared();
         let fixed = prepared
             .values
