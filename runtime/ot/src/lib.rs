@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod hash;
+pub mod puncture;
 pub mod silent;
 #[cfg(target_arch = "x86_64")]
 mod vector;
