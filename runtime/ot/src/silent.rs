@@ -171,3 +171,98 @@ fn reveal(keys: &[u8], masks: &[Block]) -> (Zeroizing<Sums>, Zeroizing<[u64; SID
 fn block(bytes: &[u8]) -> Block {
     Block::from_le_bytes(bytes.try_into().expect("16 bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELTA: Block = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3211;
+
+    /// Both parties at the start, as base transfers leave them.
+    fn parties(seed: u8) -> (Sender, Receiver) {
+        let seed = Seed::from_bytes([seed; 32]);
+        let q = draw(&seed, 0, 0, RESERVE);
+        let choices = seed.stream(1, 0).words(RESERVE.div_ceil(64));
+        let t = q.iter().enumerate().map(|(at, q)| q ^ crate::block::spread(crate::block::bit(&choices, at)) & DELTA);
+        let t = Blocks::new(t.collect());
+        (Sender::new(DELTA, q).unwrap(), Receiver::new(t, &choices))
+    }
+
+    fn check_correlation(q: &[Block], t: &[Block]) {
+        assert_eq!((q.len(), t.len()), (BATCH, BATCH));
+        for (q, t) in q.iter().zip(t) {
+            assert!(q & 1 == 0 && *t == q ^ crate::block::spread(*t as u64) & DELTA);
+        }
+    }
+
+    /// Over a million transfers, in batches that live on each other.
+    #[test]
+    fn transfers_are_correlated() {
+        let (mut sender, mut receiver) = parties(1);
+        let mut seen = vec![];
+        for _ in 0..3 {
+            let (answer, q) = sender.answer();
+            assert_eq!(answer.len(), ANSWER_BYTES);
+            let t = receiver.complete(&answer).unwrap();
+            check_correlation(&q, &t);
+            seen.extend_from_slice(&q);
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 3 * BATCH, "transfers repeat");
+    }
+
+    #[test]
+    fn choices_look_random() {
+        let (mut sender, mut receiver) = parties(2);
+        let t = receiver.complete(&sender.answer().0).unwrap();
+        let choices = choices(&t);
+        assert_eq!(choices.len(), BATCH.div_ceil(64));
+        let bits: Vec<u64> = (0..BATCH).map(|at| crate::block::bit(&choices, at)).collect();
+        assert!(bits.iter().zip(&*t).all(|(bit, t)| *bit == *t as u64 & 1));
+        // Ones, and changes at distances of a bit, a tree of four, a word and a block of noise.
+        let deviations = |ones: usize, of: usize| (ones as f64 - of as f64 / 2.0).abs() / (of as f64 / 4.0).sqrt();
+        assert!(deviations(bits.iter().sum::<u64>() as usize, BATCH) < 5.0);
+        for distance in [1, 4, 64, 1024, 4096] {
+            let changes = bits.iter().zip(&bits[distance..]).filter(|(a, b)| a != b).count();
+            assert!(deviations(changes, BATCH - distance) < 5.0, "{changes} changes at {distance}");
+        }
+        // Each bit of the blocks themselves.
+        for bit in 1..128 {
+            let ones = t.iter().filter(|t| **t >> bit & 1 == 1).count();
+            assert!(deviations(ones, BATCH) < 5.0, "{ones} ones in bit {bit}");
+        }
+    }
+
+    /// Two senders that start from the same transfers have different seeds.
+    #[test]
+    fn sessions_differ() {
+        let ((mut one, _), (mut other, _)) = (parties(3), parties(3));
+        let ((one_answer, one_q), (other_answer, other_q)) = (one.answer(), other.answer());
+        assert!(one_answer != other_answer);
+        assert!(one_q.iter().zip(&*other_q).all(|(one, other)| one != other));
+    }
+
+    #[test]
+    fn answers_of_wrong_length_are_refused() {
+        let (mut sender, mut receiver) = parties(4);
+        let (mut answer, q) = sender.answer();
+        for length in [0, 1, ANSWER_BYTES - 1] {
+            let result = receiver.complete(&answer[..length]);
+            assert!(matches!(result, Err(PeerError::WrongLength { expected: ANSWER_BYTES, found }) if found == length));
+        }
+        answer.push(0);
+        assert!(matches!(receiver.complete(&answer), Err(PeerError::WrongLength { .. })));
+        // A refused answer costs nothing: the true one still fits.
+        check_correlation(&q, &receiver.complete(&answer[..ANSWER_BYTES]).unwrap());
+    }
+
+    /// Any content is taken: what the sender makes wrong is wrong for itself.
+    #[test]
+    fn answers_of_any_content_are_taken() {
+        let (_, mut receiver) = parties(5);
+        for byte in [0, 0xff] {
+            assert_eq!(receiver.complete(&[byte; ANSWER_BYTES]).unwrap().len(), BATCH);
+        }
+    }
+}
