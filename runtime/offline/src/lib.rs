@@ -8,6 +8,7 @@ mod correct;
 pub mod deal;
 pub mod dealer;
 pub mod factors;
+pub mod pool;
 pub mod receive;
 mod seeds;
 pub mod stream;
