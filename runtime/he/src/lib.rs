@@ -8,6 +8,7 @@ mod accumulate;
 mod aligned;
 pub mod automorphism;
 pub mod basis;
+pub mod elementwise;
 pub mod encrypt;
 pub mod keys;
 pub mod ntt;

@@ -13,6 +13,7 @@ use crate::file::Plan;
 use crate::price::{carry_digits, carry_levels, packed, plane_bytes};
 use crate::two_party::encrypted::Product;
 
+pub mod elementwise;
 pub mod encrypted;
 pub mod parameters;
 pub mod transfer;
