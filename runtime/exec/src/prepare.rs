@@ -144,7 +144,7 @@ fn last_users(plan: &Plan, party: Party, fixed: &[bool]) -> Vec<LastUse> {
 /// The right factors of products are brought into the kernels' order before the clock of a query runs.
 fn pack(plan: &Plan, party: Party, backend: &dyn Backend, step: &Step, values: &[Option<Held>]) {
     let wanted = match step.op {
-        StepOp::StaticMatMul { owner: Party::Server, .. } => party == Party::Server,
+        StepOp::StaticMatMul { owner: Party::Server, .. } | StepOp::EncryptedMatMul { .. } => party == Party::Server,
         StepOp::PublicMatMul => true,
         _ => false,
     };

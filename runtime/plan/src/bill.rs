@@ -77,6 +77,7 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
         | StepOp::PublicMatMul
         | StepOp::Xor
         | StepOp::Not
+        | StepOp::EncryptedMatMul { .. }
         | StepOp::Reveal { .. } => vec![],
         StepOp::StaticMatMul { owner, factor_bits } => {
             let factor_bits = *factor_bits;
@@ -270,7 +271,7 @@ pub(crate) fn fixed(value: &Value) -> Fixed {
     }
 }
 
-fn last_two(shape: &[usize]) -> (usize, usize) {
+pub(crate) fn last_two(shape: &[usize]) -> (usize, usize) {
     match *shape {
         [.., rows, columns] => (rows, columns),
         [columns] => (1, columns),

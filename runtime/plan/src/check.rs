@@ -240,7 +240,7 @@ fn check_output(plan: &Plan, ready: &Ready, output: &Output) -> Result<(), Strin
     }
 }
 
-/// The server's factors are masked once for a session: they must not depend on a query.
+/// The server's factors are masked or encoded once for a session: they must not depend on a query.
 fn check_static_factors(plan: &Plan) -> Result<(), String> {
     let mut fixed = vec![false; plan.values.len()];
     let given = plan.parameters.iter().map(|p| p.value).chain(plan.constants.iter().map(|c| c.value));
@@ -252,6 +252,7 @@ fn check_static_factors(plan: &Plan) -> Result<(), String> {
         }
         let owner = match step.op {
             StepOp::StaticMatMul { owner, .. } | StepOp::StaticMul { owner, .. } => Some(owner),
+            StepOp::EncryptedMatMul { .. } => Some(Party::Server),
             _ => None,
         };
         if owner == Some(Party::Server)
@@ -259,7 +260,7 @@ fn check_static_factors(plan: &Plan) -> Result<(), String> {
             && !fixed[factor.0 as usize]
         {
             let name = &get(plan, *factor)?.name;
-            return Err(format!("step {at} masks `{name}` once for all queries, but it depends on the query"));
+            return Err(format!("step {at} takes `{name}` once for all queries, but it depends on the query"));
         }
     }
     Ok(())

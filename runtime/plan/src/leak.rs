@@ -30,6 +30,9 @@ pub fn leaks(op: &StepOp) -> Leak {
         StepOp::StaticMatMul { .. } | StepOp::StaticMul { .. } => nothing(
             "factors are opened under uniform masks: a weight once for the session, all else fresh for each use",
         ),
+        StepOp::EncryptedMatMul { .. } => nothing(
+            "the client's share travels under its own key; the answer is masked by a uniform ring element and flooded",
+        ),
         StepOp::MatMul { .. } | StepOp::Mul | StepOp::Square => nothing(MASKED),
         StepOp::Rescale => {
             nothing("at most one bit of each share is opened, masked by a uniform bit that is used once")
@@ -70,6 +73,7 @@ pub fn protocol(op: &StepOp) -> &'static str {
         StepOp::Exp2(_) => "power of two: rotated table times private factors (after SIRNN, S&P 2021)",
         StepOp::Max => "tournament of comparisons and gates (CrypTFlow2, CCS 2020)",
         StepOp::Reveal { .. } => "opening to one party",
+        StepOp::EncryptedMatMul { .. } => "one-sided matrix product, encrypted (Cheetah, USENIX Security 2022)",
     }
 }
 

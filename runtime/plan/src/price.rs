@@ -3,9 +3,10 @@
 //! Every protocol test holds the channel's counters against these formulas. Wire forms: a tensor of `n` ring elements is
 //! `ceil(n · bits / 8)` bytes; bits travel as planes of `ceil(n / 64)` words of 8 bytes.
 
-use crate::bill::{fixed, rescale_growth};
+use crate::bill::{fixed, last_two, rescale_growth};
 use crate::file::Plan;
 use crate::step::{Form, Party, Step, StepOp, Value};
+use crate::two_party::encrypted::{self, Product};
 
 /// Bytes in front of every non-empty message: its length and its round.
 pub const FRAME_HEADER: u64 = 8;
@@ -106,6 +107,12 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         | StepOp::Not => vec![],
         StepOp::StaticMatMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
         StepOp::StaticMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
+        StepOp::EncryptedMatMul { factor_bits, optimize } => {
+            let product = encrypted_product(values, step, *factor_bits);
+            let packing = encrypted::choose(&product, *optimize);
+            let request = Round::one(Party::Client, encrypted::request_bytes(&product, &packing));
+            vec![request, Round::one(Party::Server, encrypted::response_bytes(&product, &packing))]
+        }
         StepOp::MatMul { .. } | StepOp::Mul => {
             let bits = ring(output(0));
             vec![Round::both(packed(input(0).len(), bits) + packed(input(1).len(), bits))]
@@ -137,6 +144,13 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         }
         StepOp::Reveal { to } => vec![Round::one(to.other(), opened(input(0)))],
     }
+}
+
+/// The product of a step that multiplies a share by a weight of the server.
+pub fn encrypted_product(values: &[Value], step: &Step, factor_bits: u32) -> Product {
+    let [x, w, out] = [step.inputs[0], step.inputs[1], step.outputs[0]].map(|id| &values[id.0 as usize]);
+    let (inner, columns) = last_two(&w.shape);
+    Product { batch: 1, rows: x.len() / inner.max(1), inner, columns, bits: ring(out), factor_bits }
 }
 
 pub(crate) fn ring(value: &Value) -> u32 {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::Objective;
 use crate::operator::Operator;
 
 /// Party 0 holds the weights, party 1 the input.
@@ -167,6 +168,12 @@ pub enum StepOp {
     Reveal {
         to: Party,
     },
+    /// [`StepOp::StaticMatMul`] of the server's `w` with nothing prepared: the client sends its share encrypted, the server
+    /// answers with the product. `optimize` is the plan's.
+    EncryptedMatMul {
+        factor_bits: u32,
+        optimize: Objective,
+    },
 }
 
 impl StepOp {
@@ -196,6 +203,7 @@ impl StepOp {
             StepOp::Exp2(_) => "exp2",
             StepOp::Max => "max",
             StepOp::Reveal { .. } => "reveal",
+            StepOp::EncryptedMatMul { .. } => "encrypted_matmul",
         }
     }
 }

@@ -48,7 +48,7 @@ impl Judge<'_> {
                 let shape = &self.plan.values[self.step.inputs[0].0 as usize].shape;
                 self.units(&layout::sum_axis(&given[0], shape, *axis, mask(bits)), 0..=0)
             }
-            StepOp::PublicMatMul | StepOp::StaticMatMul { .. } => {
+            StepOp::PublicMatMul | StepOp::StaticMatMul { .. } | StepOp::EncryptedMatMul { .. } => {
                 let shape = &self.plan.values[self.step.inputs[1].0 as usize].shape;
                 let (k, n) = (shape[0], shape[1]);
                 let shape = Shape { batch: 1, m: given[0].len() / k, k, n, transpose_b: false };

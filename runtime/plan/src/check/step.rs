@@ -1,7 +1,7 @@
 //! What each step may be given and may yield: number, form, ring and shape of its inputs and outputs.
 
 use crate::bill::rescale_growth;
-use crate::file::Plan;
+use crate::file::{Plan, Trust};
 use crate::kernel::{Access, Elementwise, Kernel};
 use crate::operator::Operator;
 use crate::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value};
@@ -31,6 +31,13 @@ pub(super) fn check(plan: &Plan, step: &Step) -> Result<(), String> {
         StepOp::StaticMatMul { owner, factor_bits } => {
             check_factor(*factor_bits, one(outputs)?)?;
             known_matmul(owner_of(*owner), inputs, one(outputs)?)
+        }
+        StepOp::EncryptedMatMul { factor_bits, optimize } => {
+            if plan.trust != (Trust::TwoParty { optimize: *optimize }) {
+                return Err(format!("it is encrypted for {optimize:?} in a plan for {:?}", plan.trust));
+            }
+            check_factor(*factor_bits, one(outputs)?)?;
+            known_matmul(Owner::Server, inputs, one(outputs)?)
         }
         StepOp::StaticMul { owner, factor_bits } => {
             check_factor(*factor_bits, one(outputs)?)?;

@@ -293,7 +293,7 @@ fn a_value_that_no_output_lists_is_not_opened() {
 }
 
 #[test]
-fn a_factor_that_differs_from_query_to_query_is_not_masked_once() {
+fn a_factor_that_differs_from_query_to_query_is_refused() {
     check_invalid(
         |plan| {
             // The server's weight becomes an input of the server.
@@ -302,6 +302,6 @@ fn a_factor_that_differs_from_query_to_query_is_not_masked_once() {
             let (name, kind, owner) = ("w".into(), InputKind::Real, Owner::Server);
             plan.inputs.push(Input { name, kind, shape, owner, value, limit: 4.0 });
         },
-        "masks `weight` once for all queries, but it depends on the query",
+        "takes `weight` once for all queries, but it depends on the query",
     );
 }
