@@ -45,3 +45,24 @@ impl SlotMap {
         mapped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::uniform;
+    use ptc_plan::two_party::parameters::SETS;
+    use ptc_ring::Seed;
+
+    #[test]
+    fn both_forms_agree() {
+        for set in SETS {
+            let basis = Basis::new(set);
+            let a: Polynomial<Coefficients> = uniform(&basis, basis.limbs(), &Seed::from_bytes([3; 32]), 0);
+            for g in [1, 3, 5, 17, set.degree + 1, set.degree / 2 + 1, 2 * set.degree - 1] {
+                let mapped = basis.forward(of_coefficients(&basis, &a, g));
+                let slots = SlotMap::new(set.degree, g).apply(&basis.forward(a.clone()));
+                assert!(mapped.iter().eq(slots.iter()), "x^{g} in degree {}", set.degree);
+            }
+        }
+    }
+}

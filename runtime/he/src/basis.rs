@@ -1,7 +1,7 @@
 //! A basis: the ring `Z_Q[x] / (x^N + 1)` for `Q` a product of primes, with the tables of each.
 //!
-//! The primes of ciphertexts come first; the one that only keys for automorphisms have comes last. A polynomial may have
-//! the residues of the first few primes only.
+//! A polynomial may have the residues of the first few primes only. Keys for automorphisms have a basis of their own: the
+//! primes that packed answers have, which are the first few of a ciphertext, and a special one.
 
 use ptc_plan::two_party::parameters::Parameters;
 
@@ -10,12 +10,12 @@ use crate::polynomial::{Coefficients, Polynomial, Slots, zip_assign};
 use crate::prime::{Factor, Prime, choose};
 
 pub struct Basis {
-    parameters: Parameters,
     degree: usize,
     primes: Vec<Prime>,
     transforms: Vec<Transform>,
     /// For polynomials of 1, 2, ... limbs.
     recombination: Vec<Vec<Recombination>>,
+    keys: Option<Box<Basis>>,
 }
 
 /// One prime's part in a number that is given by residues modulo a product `Q`.
@@ -38,28 +38,32 @@ impl Basis {
     pub fn with_backend(parameters: &Parameters, backend: Backend) -> Basis {
         let bits: Vec<u32> = parameters.prime_bits.iter().chain(&parameters.special_bits).copied().collect();
         let primes = choose(parameters.degree, &bits);
-        let transforms =
-            primes.iter().map(|prime| Transform::with_backend(*prime, parameters.degree, backend)).collect();
-        let recombination = (1..=primes.len()).map(|limbs| recombination(&primes[..limbs])).collect();
-        Basis { parameters: *parameters, degree: parameters.degree, primes, transforms, recombination }
+        let (own, special) = primes.split_at(parameters.prime_bits.len());
+        let keys = special.first().map(|special| {
+            let primes = own[..parameters.kept].iter().chain([special]).copied().collect();
+            Box::new(Basis::of_primes(parameters.degree, primes, backend))
+        });
+        Basis { keys, ..Basis::of_primes(parameters.degree, own.to_vec(), backend) }
     }
 
-    pub fn parameters(&self) -> &Parameters {
-        &self.parameters
+    fn of_primes(degree: usize, primes: Vec<Prime>, backend: Backend) -> Basis {
+        let transforms = primes.iter().map(|prime| Transform::with_backend(*prime, degree, backend)).collect();
+        let recombination = (1..=primes.len()).map(|limbs| recombination(&primes[..limbs])).collect();
+        Basis { degree, primes, transforms, recombination, keys: None }
     }
 
     pub fn degree(&self) -> usize {
         self.degree
     }
 
-    /// Primes of a ciphertext.
+    /// How many primes there are.
     pub fn limbs(&self) -> usize {
-        self.parameters.prime_bits.len()
+        self.primes.len()
     }
 
-    /// Primes of a key: those of a ciphertext and the special one.
-    pub fn key_limbs(&self) -> usize {
-        self.primes.len()
+    /// That of keys for automorphisms, whose last prime is the special one. Panics where the parameters have none.
+    pub fn keys(&self) -> &Basis {
+        self.keys.as_ref().expect("parameters with a special prime")
     }
 
     pub fn primes(&self) -> &[Prime] {

@@ -4,11 +4,12 @@ use ptc_ring::{Prg, Seed};
 use zeroize::Zeroizing;
 
 use crate::accumulate::Accumulator;
+use crate::aligned::Aligned;
 use crate::basis::Basis;
 use crate::keys::{AutomorphismKey, PublicKey, SecretKey, subtract_product};
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::sample;
-use crate::switch::{decode, drop_prime, encode};
+use crate::switch::{decode, encode, lift_residues};
 
 /// `c0 + c1·s = round(Q·m / 2^k) + e`.
 pub struct Ciphertext<Form> {
@@ -74,10 +75,8 @@ pub fn refresh(
 
 /// `c0 + c1·s`.
 pub fn phase(basis: &Basis, secret: &SecretKey, ciphertext: &Ciphertext<Slots>) -> Polynomial<Coefficients> {
-    let mut sum = ciphertext.c0.clone();
-    let mut negated = ciphertext.c1.clone();
-    basis.negate(&mut negated);
-    subtract_product(basis, secret, &negated, &mut sum);
+    let mut sum = secret.times(basis, &ciphertext.c1);
+    basis.add_assign(&mut sum, &ciphertext.c0);
     basis.inverse(sum)
 }
 
@@ -86,47 +85,226 @@ pub fn decrypt(basis: &Basis, secret: &SecretKey, ciphertext: &Ciphertext<Slots>
     decode(basis, &Zeroizing::new(phase(basis, secret, ciphertext)), bits)
 }
 
-/// An encryption under `s` of the message's image under the key's automorphism.
+/// An encryption under `s` of the message's image under the key's automorphism, for a ciphertext modulo any of the primes
+/// that packed answers have.
 ///
 /// The image of `(c0, c1)` is an encryption under `s(x^g)`. Its second half is cut into its residues, which are multiplied
 /// with the key's pairs modulo all primes; division by the special prime leaves a small error.
 pub fn apply(basis: &Basis, key: &AutomorphismKey, ciphertext: &Ciphertext<Slots>) -> Ciphertext<Slots> {
-    let (limbs, all, degree) = (basis.limbs(), basis.key_limbs(), basis.degree());
-    assert_eq!(ciphertext.c0.limbs(), limbs, "a ciphertext modulo all primes but the special one");
+    let (keys, limbs, degree) = (basis.keys(), ciphertext.c0.limbs(), basis.degree());
+    assert!(limbs < keys.limbs(), "a ciphertext of {limbs} primes");
+    let special = keys.limbs() - 1;
     let image = key.map.apply(&ciphertext.c1);
     let digits = basis.inverse(image.clone());
-    let mut switched = [Polynomial::<Slots>::zeros(degree, all), Polynomial::zeros(degree, all)];
-    let mut lifted = vec![0; degree];
-    for limb in 0..all {
-        let (prime, transform) = (basis.primes()[limb], basis.transform(limb));
+    let mut lifted = Aligned::zeros(degree);
+    // Both halves of the sum modulo one prime.
+    let mut sums = |limb: usize, out: [&mut [u64]; 2]| {
+        let transform = keys.transform(limb);
         let mut sums = [Accumulator::zeros(degree), Accumulator::zeros(degree)];
-        for (digit, pair) in key.digits.iter().enumerate() {
+        for (digit, pair) in key.digits[..limbs].iter().enumerate() {
             let slots = if digit == limb {
                 image.limb(limb)
             } else {
-                let from = basis.primes()[digit];
-                let half = from.value() / 2;
-                let shift = prime.reduce(half);
-                for (to, x) in lifted.iter_mut().zip(digits.limb(digit)) {
-                    *to = prime.sub(prime.reduce(from.once(*x + half)), shift);
-                }
-                transform.forward(&mut lifted);
-                &lifted
+                lift_residues(&keys.primes()[digit], digits.limb(digit), transform.prime(), lifted.words_mut());
+                transform.forward(lifted.words_mut());
+                lifted.words()
             };
             for (sum, key) in sums.iter_mut().zip(pair) {
                 sum.add_product(transform, slots, key.limb(limb));
             }
         }
-        for (sum, out) in sums.iter().zip(&mut switched) {
-            sum.reduce(transform, out.limb_mut(limb));
+        for (sum, out) in sums.iter().zip(out) {
+            sum.reduce(transform, out);
+        }
+    };
+    let mut rests = [Aligned::zeros(degree), Aligned::zeros(degree)];
+    let [rest0, rest1] = &mut rests;
+    sums(special, [rest0.words_mut(), rest1.words_mut()]);
+    rests.iter_mut().for_each(|rest| keys.transform(special).inverse(rest.words_mut()));
+
+    let mut c0 = key.map.apply(&ciphertext.c0);
+    let mut c1 = Polynomial::zeros(degree, limbs);
+    let mut products = [Aligned::zeros(degree), Aligned::zeros(degree)];
+    let mut rounded = Aligned::zeros(degree);
+    let divisor = keys.primes()[special];
+    for limb in 0..limbs {
+        let (prime, transform) = (basis.primes()[limb], basis.transform(limb));
+        let [product0, product1] = &mut products;
+        sums(limb, [product0.words_mut(), product1.words_mut()]);
+        let scale = prime.factor(prime.inverse(prime.reduce(divisor.value())));
+        for ((out, product), rest) in [c0.limb_mut(limb), c1.limb_mut(limb)].into_iter().zip(&products).zip(&rests) {
+            lift_residues(&divisor, rest.words(), &prime, rounded.words_mut());
+            transform.forward(rounded.words_mut());
+            for ((out, product), rest) in out.iter_mut().zip(product.words()).zip(rounded.words()) {
+                *out = prime.add(*out, prime.mul_factor(prime.sub(*product, *rest), scale));
+            }
         }
     }
-    let [c0, c1] = switched.map(|sum| {
-        let mut sum = basis.inverse(sum);
-        drop_prime(basis, &mut sum);
-        basis.forward(sum)
-    });
-    let mut mapped = key.map.apply(&ciphertext.c0);
-    basis.add_assign(&mut mapped, &c0);
-    Ciphertext { c0: mapped, c1 }
+    Ciphertext { c0, c1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::automorphism::of_coefficients;
+    use crate::keys::{publish, published_len, read_published};
+    use crate::prime::Prime;
+    use crate::sample::{ERROR_DEVIATION, domain};
+    use crate::switch::{drop_prime, encode_wide, to_power};
+    use ptc_plan::two_party::parameters::{Parameters, SETS};
+
+    struct Fixture {
+        basis: Basis,
+        secret: SecretKey,
+        noise: Prg,
+    }
+
+    fn fixture(set: &Parameters) -> Fixture {
+        let (basis, seed) = (Basis::new(set), Seed::from_bytes([21; 32]));
+        Fixture { secret: SecretKey::from_seed(&basis, &seed), noise: seed.stream(domain::ERROR, 0), basis }
+    }
+
+    impl Fixture {
+        fn encrypt(&mut self, message: &[u64], bits: u32, index: u64) -> Ciphertext<Slots> {
+            let seed = Seed::from_bytes([22; 32]);
+            let c0 = encrypt(&self.basis, &self.secret, message, bits, &seed, index, &mut self.noise);
+            expand(&self.basis, c0, &seed, index)
+        }
+
+        /// `log2` of the largest coefficient of the noise.
+        fn noise(&self, ciphertext: &Ciphertext<Slots>, message: &[u64], bits: u32) -> f64 {
+            let limbs = ciphertext.c0.limbs();
+            let mut error = phase(&self.basis, &self.secret, ciphertext);
+            self.basis.sub_assign(&mut error, &encode(&self.basis, limbs, message, bits));
+            let signed = |prime: &Prime, x: u64| {
+                let x = x as i64;
+                if x > prime.value() as i64 / 2 { x - prime.value() as i64 } else { x }
+            };
+            let first: Vec<i64> = error.limb(0).iter().map(|x| signed(&self.basis.primes()[0], *x)).collect();
+            for (prime, limb) in self.basis.primes().iter().zip(error.iter()) {
+                assert!(limb.iter().zip(&first).all(|(x, e)| signed(prime, *x) == *e), "noise beyond half a prime");
+            }
+            let largest = first.iter().map(|e| e.unsigned_abs()).max().expect("there are coefficients");
+            (largest as f64).log2()
+        }
+    }
+
+    /// Edges first, then whatever comes.
+    fn messages(degree: usize, bits: u32) -> Vec<u64> {
+        let top = u64::MAX >> (64 - bits);
+        let mut message = Seed::from_bytes([23; 32]).stream(0, 0).ring(bits, degree);
+        message[..6].copy_from_slice(&[0, 1 & top, top, top / 2, top / 2 + 1 & top, top - 1 & top]);
+        message
+    }
+
+    #[test]
+    fn every_width_comes_back() {
+        for set in SETS {
+            let mut f = fixture(set);
+            for bits in (1..=64).filter(|bits| *bits + 6 < set.ciphertext_bits()) {
+                let message = messages(set.degree, bits);
+                let ciphertext = f.encrypt(&message, bits, bits.into());
+                assert!(decrypt(&f.basis, &f.secret, &ciphertext, bits) == message, "{bits} bits, {set:?}");
+                // Twenty-one, and half a unit of the encoding.
+                assert!(f.noise(&ciphertext, &message, bits) < 21.6f64.log2());
+            }
+        }
+    }
+
+    #[test]
+    fn refreshed_ciphertexts_hold_the_same() {
+        for set in SETS {
+            let mut f = fixture(set);
+            let message = messages(set.degree, 40);
+            let published = publish(&f.basis, &f.secret, &[]).unwrap();
+            let keys = read_published(&f.basis, &[], &published).unwrap();
+            let ciphertext = f.encrypt(&message, 40, 0);
+            let before = ciphertext.c1.clone();
+            let fresh = refresh(&f.basis, &keys.zero, ciphertext, &mut f.noise);
+            let fresh = Ciphertext { c0: f.basis.forward(fresh.c0), c1: f.basis.forward(fresh.c1) };
+            assert!(!fresh.c1.iter().eq(before.iter()));
+            assert!(decrypt(&f.basis, &f.secret, &fresh, 40) == message);
+            // Two products of an error with a ternary polynomial and two errors; seven deviations and a half.
+            let deviation = ERROR_DEVIATION * (4.0 / 3.0 * set.degree as f64 + 2.0).sqrt();
+            assert!(f.noise(&fresh, &message, 40) < (7.5 * deviation).log2());
+        }
+    }
+
+    #[test]
+    fn automorphisms_map_the_message() {
+        for set in SETS.iter().filter(|set| set.special_bits.is_some()) {
+            // Modulo the primes that packed answers have.
+            let set = &Parameters { prime_bits: &set.prime_bits[..set.kept], ..*set };
+            let mut f = fixture(set);
+            let powers = [3, set.degree + 1, set.degree / 4 + 1];
+            let published = publish(&f.basis, &f.secret, &powers).unwrap();
+            assert_eq!(published.len(), published_len(&f.basis, powers.len()));
+            let keys = read_published(&f.basis, &powers, &published).unwrap();
+            let message = messages(set.degree, 37);
+            let ciphertext = f.encrypt(&message, 37, 0);
+            for key in &keys.automorphisms {
+                let mapped = apply(&f.basis, key, &ciphertext);
+                // The image of the message: residues modulo a prime are as good as those modulo a power of two.
+                let image = of_coefficients(&f.basis, &encode(&f.basis, f.basis.limbs(), &message, 37), key.power);
+                let image = decode(&f.basis, &image, 37);
+                assert!(decrypt(&f.basis, &f.secret, &mapped, 37) == image, "x^{}", key.power);
+                // Errors times digits, divided by the special prime; then half units times the secret.
+                let ratio = set.prime_bits.iter().map(|bits| f64::from(*bits)).fold(0.0, f64::max)
+                    - f64::from(set.special_bits.unwrap_or(0));
+                let products =
+                    ERROR_DEVIATION * (f.basis.limbs() as f64 * set.degree as f64 / 12.0).sqrt() * ratio.exp2();
+                let rounding = (set.degree as f64 / 18.0).sqrt();
+                let limit = 7.5 * products.hypot(rounding) + 22.0;
+                let found = f.noise(&mapped, &image, 37);
+                assert!(found < limit.log2(), "noise of {found} bits, x^{}, {set:?}", key.power);
+            }
+        }
+    }
+
+    #[test]
+    fn smaller_moduli_hold_the_same() {
+        for set in SETS {
+            let mut f = fixture(set);
+            let (bits, degree) = (33, set.degree);
+            let message = messages(degree, bits);
+            let mut ciphertext = f.encrypt(&message, bits, 0);
+            // One prime less each time, while the message fits.
+            for limbs in (2..f.basis.limbs()).rev() {
+                let halves = [ciphertext.c0, ciphertext.c1].map(|half| {
+                    let mut half = f.basis.inverse(half);
+                    drop_prime(&f.basis, &mut half);
+                    f.basis.forward(half)
+                });
+                let [c0, c1] = halves;
+                ciphertext = Ciphertext { c0, c1 };
+                assert_eq!(ciphertext.c0.limbs(), limbs);
+                assert!(decrypt(&f.basis, &f.secret, &ciphertext, bits) == message);
+                // Half units times the secret, and what was there before.
+                let limit = 7.5 * (degree as f64 / 18.0).sqrt() + 22.0;
+                assert!(f.noise(&ciphertext, &message, bits) < limit.log2());
+            }
+            // A power of two: few bits in the first half, ten more in the second.
+            let (first, second) = (bits + 2, bits + 11);
+            let (c0, c1) = (f.basis.inverse(ciphertext.c0), f.basis.inverse(ciphertext.c1));
+            let c0 = to_power(&f.basis, &c0, first, 0..degree);
+            let c1 = to_power(&f.basis, &c1, second, 0..degree);
+            let c0 = f.basis.forward(encode_wide(&f.basis, 2, &c0, first));
+            let c1 = f.basis.forward(encode_wide(&f.basis, 2, &c1, second));
+            assert!(decrypt(&f.basis, &f.secret, &Ciphertext { c0, c1 }, bits) == message);
+        }
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        let set = SETS.iter().find(|set| set.special_bits.is_some()).unwrap();
+        let f = fixture(set);
+        let published = publish(&f.basis, &f.secret, &[3]).unwrap();
+        assert!(read_published(&f.basis, &[3], &published[1..]).is_err());
+        assert!(read_published(&f.basis, &[], &published).is_err());
+        assert!(read_published(&f.basis, &[3, 5], &published).is_err());
+        // Ones are more than any prime.
+        let mut wrong = published;
+        wrong[32..64].fill(0xff);
+        assert!(read_published(&f.basis, &[3], &wrong).is_err());
+    }
 }

@@ -1,7 +1,7 @@
 //! Keys: the client's secret, and what it publishes of it.
 //!
 //! The public key is an encryption of zero, `(b, a)` with `b = e - a·s`, by which the server makes fresh ones. The key of an
-//! automorphism `x -> x^g` has one pair for each prime of a ciphertext: an encryption under `s` of `P·s(x^g)` modulo that
+//! automorphism `x -> x^g` has one pair for each prime of a packed answer: an encryption under `s` of `P·s(x^g)` modulo that
 //! prime and of zero modulo the others, `P` the special prime (digits are residues: Halevi, Polyakov and Shoup, CT-RSA
 //! 2019, with one special prime). All second halves come from one public seed; only first halves travel.
 
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::automorphism;
 use crate::basis::Basis;
-use crate::polynomial::{Coefficients, Polynomial, Slots};
+use crate::polynomial::{Polynomial, Slots};
 use crate::sample::{self, domain};
 use crate::wire::{Reader, polynomial_len, read_polynomial, write_polynomial};
 
 /// Uniform -1, 0, 1. Zeroed when it goes.
 pub struct SecretKey {
-    coefficients: Zeroizing<Polynomial<Coefficients>>,
+    coefficients: Zeroizing<Vec<i64>>,
     slots: Zeroizing<Polynomial<Slots>>,
 }
 
@@ -36,7 +36,7 @@ pub struct PublicKey {
 pub struct AutomorphismKey {
     pub power: usize,
     pub(crate) map: automorphism::SlotMap,
-    /// For each prime of a ciphertext, modulo all primes.
+    /// For each prime but the special one, modulo all of the basis of keys.
     pub(crate) digits: Vec<[Polynomial<Slots>; 2]>,
 }
 
@@ -46,15 +46,27 @@ impl SecretKey {
     }
 
     pub fn from_seed(basis: &Basis, seed: &Seed) -> SecretKey {
-        let secret = sample::ternary(&mut seed.stream(domain::SECRET, 0), basis.degree());
-        let coefficients = Zeroizing::new(basis.lift(&secret, basis.key_limbs()));
-        let slots = Zeroizing::new(basis.forward((*coefficients).clone()));
+        let coefficients = sample::ternary(&mut seed.stream(domain::SECRET, 0), basis.degree());
+        SecretKey::new(basis, coefficients)
+    }
+
+    fn new(basis: &Basis, coefficients: Zeroizing<Vec<i64>>) -> SecretKey {
+        let slots = Zeroizing::new(basis.forward(basis.lift(&coefficients, basis.limbs())));
         SecretKey { coefficients, slots }
     }
 
-    /// Modulo the first `limbs` primes.
-    pub(crate) fn limbs(&self, limbs: usize) -> impl Iterator<Item = &[u64]> {
-        self.slots.iter().take(limbs)
+    /// The same secret modulo other primes.
+    pub fn in_basis(&self, basis: &Basis) -> SecretKey {
+        SecretKey::new(basis, self.coefficients.clone())
+    }
+
+    /// `a·s`.
+    pub fn times(&self, basis: &Basis, a: &Polynomial<Slots>) -> Polynomial<Slots> {
+        let mut product = a.clone();
+        for ((prime, x), s) in basis.primes().iter().zip(product.iter_mut()).zip(self.slots.iter()) {
+            x.iter_mut().zip(s).for_each(|(x, s)| *x = prime.mul(*x, *s));
+        }
+        product
     }
 }
 
@@ -66,18 +78,24 @@ pub fn publish(basis: &Basis, secret: &SecretKey, powers: &[usize]) -> std::io::
     message.extend(seed.as_bytes());
     let a = sample::uniform(basis, basis.limbs(), &seed, 0);
     write_polynomial(basis, &zero(basis, secret, &a, &mut noise), &mut message);
+    if powers.is_empty() {
+        return Ok(message);
+    }
+    let keys = basis.keys();
+    let own = secret.in_basis(keys);
+    let lifted = Zeroizing::new(keys.lift(&secret.coefficients, keys.limbs()));
+    let special = keys.primes()[keys.limbs() - 1].value();
     for (at, power) in powers.iter().enumerate() {
-        let image = Zeroizing::new(automorphism::of_coefficients(basis, &secret.coefficients, *power));
-        let image = Zeroizing::new(basis.forward((*image).clone()));
-        for digit in 0..basis.limbs() {
-            let a = sample::uniform(basis, basis.key_limbs(), &seed, place(basis, at, digit));
-            let mut b = zero(basis, secret, &a, &mut noise);
-            let prime = basis.primes()[digit];
-            let scale = prime.factor(special(basis) % prime.value());
+        let image = Zeroizing::new(keys.forward(automorphism::of_coefficients(keys, &lifted, *power)));
+        for digit in 0..keys.limbs() - 1 {
+            let a = sample::uniform(keys, keys.limbs(), &seed, place(keys, at, digit));
+            let mut b = zero(keys, &own, &a, &mut noise);
+            let prime = keys.primes()[digit];
+            let scale = prime.factor(special);
             for (b, image) in b.limb_mut(digit).iter_mut().zip(image.limb(digit)) {
                 *b = prime.add(*b, prime.mul_factor(*image, scale));
             }
-            write_polynomial(basis, &b, &mut message);
+            write_polynomial(keys, &b, &mut message);
         }
     }
     Ok(message)
@@ -85,8 +103,12 @@ pub fn publish(basis: &Basis, secret: &SecretKey, powers: &[usize]) -> std::io::
 
 /// Bytes of keys with `automorphisms` of them.
 pub fn published_len(basis: &Basis, automorphisms: usize) -> usize {
-    let digits = automorphisms * basis.limbs();
-    32 + polynomial_len(basis, basis.limbs()) + digits * polynomial_len(basis, basis.key_limbs())
+    let zero = 32 + polynomial_len(basis, basis.limbs());
+    if automorphisms == 0 {
+        return zero;
+    }
+    let keys = basis.keys();
+    zero + automorphisms * (keys.limbs() - 1) * polynomial_len(keys, keys.limbs())
 }
 
 pub fn read_published(basis: &Basis, powers: &[usize], message: &[u8]) -> Result<PublicKeys, PeerError> {
@@ -102,10 +124,11 @@ pub fn read_published(basis: &Basis, powers: &[usize], message: &[u8]) -> Result
     };
     let mut automorphisms = vec![];
     for (at, power) in powers.iter().enumerate() {
+        let keys = basis.keys();
         let mut digits = vec![];
-        for digit in 0..basis.limbs() {
-            let b = read_polynomial(basis, basis.key_limbs(), &mut reader)?;
-            digits.push([b, sample::uniform(basis, basis.key_limbs(), &seed, place(basis, at, digit))]);
+        for digit in 0..keys.limbs() - 1 {
+            let b = read_polynomial(keys, keys.limbs(), &mut reader)?;
+            digits.push([b, sample::uniform(keys, keys.limbs(), &seed, place(keys, at, digit))]);
         }
         let map = automorphism::SlotMap::new(basis.degree(), *power);
         automorphisms.push(AutomorphismKey { power: *power, map, digits });
@@ -115,13 +138,8 @@ pub fn read_published(basis: &Basis, powers: &[usize], message: &[u8]) -> Result
 }
 
 /// Which uniform polynomial of the public seed a digit has.
-fn place(basis: &Basis, automorphism: usize, digit: usize) -> u64 {
-    (1 + automorphism * basis.limbs() + digit) as u64
-}
-
-fn special(basis: &Basis) -> u64 {
-    assert!(basis.key_limbs() > basis.limbs(), "keys of automorphisms need a special prime");
-    basis.primes()[basis.limbs()].value()
+fn place(keys: &Basis, automorphism: usize, digit: usize) -> u64 {
+    (1 + automorphism * (keys.limbs() - 1) + digit) as u64
 }
 
 /// `e - a·s`: with `a` an encryption of zero.
@@ -134,7 +152,7 @@ pub(crate) fn zero(basis: &Basis, secret: &SecretKey, a: &Polynomial<Slots>, noi
 
 /// `b -= a·s`.
 pub(crate) fn subtract_product(basis: &Basis, secret: &SecretKey, a: &Polynomial<Slots>, b: &mut Polynomial<Slots>) {
-    let residues = b.iter_mut().zip(a.iter()).zip(secret.limbs(a.limbs()));
+    let residues = b.iter_mut().zip(a.iter()).zip(secret.slots.iter());
     for (prime, ((b, a), s)) in basis.primes().iter().zip(residues) {
         b.iter_mut().zip(a).zip(s).for_each(|((b, a), s)| *b = prime.sub(*b, prime.mul(*a, *s)));
     }

@@ -148,3 +148,109 @@ fn transposed(place: usize) -> usize {
 fn reverse(place: usize, size: usize) -> usize {
     place.reverse_bits() >> (usize::BITS - size.trailing_zeros())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prime::choose;
+    use proptest::prelude::*;
+    use ptc_ring::Seed;
+
+    fn residues(prime: &Prime, count: usize, seed: u8) -> Vec<u64> {
+        Seed::from_bytes([seed; 32]).stream(0, 0).words(count).into_iter().map(|x| x % prime.value()).collect()
+    }
+
+    /// Everything, for one prime and degree, against the portable backend.
+    fn check(backend: Backend, bits: u32, degree: usize, words: &[u64]) {
+        let prime = choose(degree, &[bits])[0];
+        let words: Vec<u64> = words.iter().map(|x| x % prime.value()).collect();
+        let portable = Transform::with_backend(prime, degree, Backend::Portable);
+        let other = Transform::with_backend(prime, degree, backend);
+        let (mut expected, mut found) = (words.clone(), words.clone());
+        portable.forward(&mut expected);
+        other.forward(&mut found);
+        assert!(expected == found, "{backend:?} forward, {bits} bits, degree {degree}");
+        other.inverse(&mut found);
+        assert!(found == words, "{backend:?} inverse, {bits} bits, degree {degree}");
+        portable.inverse(&mut expected);
+        assert!(expected == words);
+        for size in (6..=degree.trailing_zeros()).map(|log| 1 << log) {
+            let mut padded = words[..size].to_vec();
+            padded.resize(degree, 0);
+            portable.forward(&mut padded);
+            for first in [0, (degree - size) / size / 2 * size] {
+                let mut slots = vec![0; degree - first];
+                other.forward_short(&words[..size], first, &mut slots);
+                assert!(slots == padded[first..], "{backend:?} {size} of {degree} coefficients, {bits} bits");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_values_at_odd_powers() {
+        for degree in [64, 256] {
+            let prime = choose(degree, &[50])[0];
+            let transform = Transform::with_backend(prime, degree, Backend::Portable);
+            let words = residues(&prime, degree, 1);
+            let mut slots = words.clone();
+            transform.forward(&mut slots);
+            let root = prime.root(2 * degree as u64);
+            for exponent in 0..degree {
+                let point = prime.pow(root, 2 * exponent as u64 + 1);
+                let value = words.iter().rev().fold(0, |value, x| prime.add(prime.mul(value, point), *x));
+                assert_eq!(slots[slot_of(exponent, degree)], value, "at power {exponent} of degree {degree}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_slots_are_products_of_polynomials() {
+        for backend in Backend::ALL.into_iter().filter(|backend| backend.works()) {
+            for (degree, bits) in [(2048, 36), (2048, 50), (4096, 47), (4096, 48)] {
+                let prime = choose(degree, &[bits])[0];
+                let transform = Transform::with_backend(prime, degree, backend);
+                let (a, b) = (residues(&prime, degree, 2), residues(&prime, degree, 3));
+                let mut expected = vec![0; degree];
+                for (i, x) in a.iter().enumerate() {
+                    for (j, y) in b.iter().enumerate() {
+                        let (place, product) = ((i + j) % degree, prime.mul(*x, *y));
+                        let sum = if i + j < degree { Prime::add } else { Prime::sub };
+                        expected[place] = sum(&prime, expected[place], product);
+                    }
+                }
+                let (mut x, mut y) = (a, b);
+                transform.forward(&mut x);
+                transform.forward(&mut y);
+                x.iter_mut().zip(&y).for_each(|(x, y)| *x = prime.mul(*x, *y));
+                transform.inverse(&mut x);
+                assert!(x == expected, "{backend:?}, {bits} bits, degree {degree}");
+            }
+        }
+    }
+
+    #[test]
+    fn backends_agree_at_the_edges() {
+        for backend in Backend::ALL.into_iter().filter(|backend| backend.works()) {
+            for degree in DEGREES.start().ilog2()..=DEGREES.end().ilog2() {
+                let degree = 1 << degree;
+                for bits in [30, 36, 43, 46, 47, 48, 50] {
+                    let largest = choose(degree, &[bits])[0].value() - 1;
+                    check(backend, bits, degree, &vec![largest; degree]);
+                    let alternating: Vec<u64> = (0..degree).map(|at| if at % 2 == 0 { 0 } else { largest }).collect();
+                    check(backend, bits, degree, &alternating);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn backends_agree(seed in any::<[u8; 32]>(), bits in 30u32..=50, log in 6u32..=14) {
+            let words = Seed::from_bytes(seed).stream(0, 0).words(1 << log);
+            for backend in Backend::ALL.into_iter().filter(|backend| backend.works()) {
+                check(backend, bits, 1 << log, &words);
+            }
+        }
+    }
+}

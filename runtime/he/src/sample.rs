@@ -79,3 +79,80 @@ pub fn flood(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::polynomial::Slots;
+    use ptc_plan::two_party::parameters::{Parameters, SETS};
+
+    const COUNT: usize = 1 << 20;
+
+    fn stream() -> Prg {
+        Seed::from_bytes([11; 32]).stream(0, 0)
+    }
+
+    #[test]
+    fn errors_have_their_deviation() {
+        let errors = error(&mut stream(), COUNT);
+        let (sum, squares) = errors.iter().fold((0, 0), |(sum, squares), e| (sum + e, squares + e * e));
+        // Seven standard deviations of the sum, and of the sum of squares.
+        assert!((sum as f64).abs() < 7.0 * (10.5 * COUNT as f64).sqrt(), "sum {sum}");
+        let variance = squares as f64 / COUNT as f64;
+        assert!((variance - ERROR_DEVIATION * ERROR_DEVIATION).abs() < 0.11, "variance {variance}");
+        assert!(errors.iter().all(|e| e.unsigned_abs() <= LARGEST_ERROR));
+    }
+
+    #[test]
+    fn secrets_are_even() {
+        let secret = ternary(&mut stream(), COUNT);
+        for value in -1..=1 {
+            let count = secret.iter().filter(|x| **x == value).count() as f64;
+            assert!((count - COUNT as f64 / 3.0).abs() < 7.0 * (COUNT as f64 * 2.0 / 9.0).sqrt(), "{count} of {value}");
+        }
+    }
+
+    #[test]
+    fn uniform_residues_are_reduced_and_repeat() {
+        for set in SETS {
+            let basis = Basis::new(set);
+            let seed = Seed::from_bytes([12; 32]);
+            let a: Polynomial<Slots> = uniform(&basis, basis.limbs(), &seed, 5);
+            assert!(a.iter().eq(uniform::<Slots>(&basis, basis.limbs(), &seed, 5).iter()));
+            assert!(!a.iter().eq(uniform::<Slots>(&basis, basis.limbs(), &seed, 6).iter()));
+            for (prime, limb) in basis.primes().iter().zip(a.iter()) {
+                assert!(limb.iter().all(|x| *x < prime.value()));
+                let mean = limb.iter().map(|x| *x as f64 / prime.value() as f64).sum::<f64>() / limb.len() as f64;
+                assert!((mean - 0.5).abs() < 7.0 * (12.0 * limb.len() as f64).sqrt().recip(), "mean {mean}");
+            }
+        }
+    }
+
+    /// Far below its power of two, so that many draws are refused.
+    #[test]
+    fn refused_draws_are_replaced() {
+        let basis = Basis::new(&Parameters { degree: 2048, prime_bits: &[14], kept: 1, special_bits: None });
+        let a: Polynomial<Slots> = uniform(&basis, 1, &Seed::from_bytes([12; 32]), 0);
+        assert_eq!(basis.primes()[0].value(), 12289);
+        assert!(a.limb(0).iter().all(|x| *x < 12289));
+    }
+
+    #[test]
+    fn floods_are_as_wide_as_asked() {
+        let basis = Basis::new(&Parameters { degree: 4096, prime_bits: &[36, 36, 36], kept: 3, special_bits: None });
+        for bits in [1, 2, 40, 64, 65, 100] {
+            let mut a = Polynomial::zeros(4096, 3);
+            flood(&basis, &mut a, &mut stream(), bits, (0..4096).step_by(2));
+            let sizes: Vec<f64> = (0..4096)
+                .map(|place| {
+                    let fraction = crate::switch::fraction(&basis, &a, place) as i128;
+                    (fraction.unsigned_abs() as f64).log2() - 128.0 + basis.modulus_log2(3)
+                })
+                .collect();
+            let largest = sizes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            assert!((largest - f64::from(bits - 1)).abs() < 0.02, "{largest} of {bits} bits");
+            // A fraction is too small by some units of 2^-128, 2^-20 here.
+            assert!(sizes.iter().skip(1).step_by(2).all(|size| *size < -10.0));
+        }
+    }
+}

@@ -86,16 +86,114 @@ pub fn drop_prime(basis: &Basis, a: &mut Polynomial<Coefficients>) {
     assert!(kept > 0, "a polynomial keeps one prime");
     let last = basis.primes()[kept];
     let dropped = a.limb(kept).to_vec();
+    let mut rests = vec![0; dropped.len()];
     for limb in 0..kept {
         let prime = basis.primes()[limb];
         let scale = prime.factor(prime.inverse(prime.reduce(last.value())));
-        for (x, rest) in a.limb_mut(limb).iter_mut().zip(&dropped) {
-            // The centred rest plus the dropped prime's half, less that half.
-            let half = last.value() / 2;
-            let raised = prime.reduce(last.once(rest + half));
-            let rest = prime.sub(raised, prime.reduce(half));
-            *x = prime.mul_factor(prime.sub(*x, rest), scale);
+        lift_residues(&last, &dropped, &prime, &mut rests);
+        for (x, rest) in a.limb_mut(limb).iter_mut().zip(&rests) {
+            *x = prime.mul_factor(prime.sub(*x, *rest), scale);
         }
     }
     a.truncate(kept);
+}
+
+/// Residues modulo `from`, centred, modulo `to`.
+pub(crate) fn lift_residues(from: &Prime, residues: &[u64], to: &Prime, out: &mut [u64]) {
+    // Raised by a half while they are reduced, so that they are never negative.
+    let half = from.value() / 2;
+    let shift = to.reduce(half);
+    for (out, x) in out.iter_mut().zip(residues) {
+        *out = to.sub(to.reduce(from.once(x + half)), shift);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ptc_plan::two_party::parameters::{Parameters, SETS};
+
+    const SMALL: Parameters = Parameters { degree: 64, prime_bits: &[50, 43, 36], kept: 3, special_bits: None };
+
+    /// Numbers of any sign, by their residues.
+    fn polynomial(basis: &Basis, limbs: usize, values: &[i128]) -> Polynomial<Coefficients> {
+        let mut polynomial = Polynomial::zeros(basis.degree(), limbs);
+        for (prime, limb) in basis.primes().iter().zip(polynomial.iter_mut()) {
+            limb.iter_mut().zip(values).for_each(|(x, value)| *x = value.rem_euclid(prime.value() as i128) as u64);
+        }
+        polynomial
+    }
+
+    /// `a·2^bits / q` modulo 1, times 2^128, without loss; `a < q < 2^87`.
+    fn exact_fraction(a: u128, q: u128) -> u128 {
+        let mut rest = a;
+        (0..128).fold(0, |fraction, _| {
+            rest <<= 1;
+            let bit = u128::from(rest >= q);
+            rest -= q * bit;
+            fraction << 1 | bit
+        })
+    }
+
+    #[test]
+    fn every_width_is_encoded_and_decoded() {
+        for set in SETS {
+            let basis = Basis::new(&Parameters { degree: 64, ..*set });
+            for bits in 1..=64 {
+                let top = u64::MAX >> (64 - bits);
+                let edges = [0, 1, top, top / 2, top / 2 + 1, top / 3, top - top / 3];
+                let message: Vec<u64> = (0..64).map(|at| edges[at % edges.len()] & top).collect();
+                for limbs in 1..=basis.limbs() {
+                    if basis.modulus_log2(limbs) > f64::from(bits) + 1.0 {
+                        let encoded = encode(&basis, limbs, &message, bits);
+                        assert_eq!(decode(&basis, &encoded, bits), message, "{bits} bits, {limbs} primes");
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_is_exact(seed in proptest::collection::vec(any::<u128>(), 1..20), bits in 1u32..=100) {
+            let basis = Basis::new(&SMALL);
+            // Two primes together are below 2^93, whose numbers can be divided bit by bit.
+            let q = basis.modulus_low(2);
+            let values: Vec<i128> = seed.iter().map(|x| (x % q) as i128).collect();
+            let a = polynomial(&basis, 2, &values);
+            for (place, value) in values.iter().enumerate() {
+                let expected = exact_fraction(*value as u128, q);
+                prop_assert!(expected.wrapping_sub(fraction(&basis, &a, place)) < 16);
+                let rounded = to_power(&basis, &a, bits, [place])[0];
+                let back = encode_wide(&basis, 2, &[rounded], bits);
+                let mut error = a.clone();
+                basis.sub_assign(&mut error, &back);
+                // Half a unit of the power, and half a one of the encoding.
+                let distance = fraction(&basis, &error, place);
+                let limit = (1u128 << (127 - bits)) + (1 << 127) / q + 64;
+                prop_assert!(place > 0 || distance.min(distance.wrapping_neg()) <= limit);
+            }
+        }
+
+        #[test]
+        fn a_dropped_prime_divides(values in proptest::collection::vec(-(1i128 << 80)..1 << 80, 64)) {
+            let basis = Basis::new(&SMALL);
+            let mut a = polynomial(&basis, 3, &values);
+            drop_prime(&basis, &mut a);
+            prop_assert_eq!(a.limbs(), 2);
+            let last = basis.primes()[2].value() as i128;
+            let rounded: Vec<i128> = values.iter().map(|x| (x + last / 2).div_euclid(last)).collect();
+            let expected = polynomial(&basis, 2, &rounded);
+            prop_assert!(a.iter().eq(expected.iter()));
+        }
+
+        #[test]
+        fn wide_words_are_encoded_like_narrow_ones(words in proptest::collection::vec(any::<u64>(), 64), bits in 1u32..=64) {
+            let basis = Basis::new(&SMALL);
+            let words: Vec<u64> = words.iter().map(|word| word >> (64 - bits)).collect();
+            let wide: Vec<u128> = words.iter().map(|word| u128::from(*word)).collect();
+            prop_assert!(encode(&basis, 3, &words, bits).iter().eq(encode_wide(&basis, 3, &wide, bits).iter()));
+        }
+    }
 }

@@ -98,3 +98,80 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::polynomial::Slots;
+    use crate::sample::uniform;
+    use proptest::prelude::*;
+    use ptc_plan::two_party::parameters::{Parameters, SETS};
+
+    #[test]
+    fn polynomials_come_back() {
+        for set in SETS {
+            let basis = Basis::new(set);
+            for limbs in 1..=basis.limbs() {
+                let polynomial: Polynomial<Slots> = uniform(&basis, limbs, &Seed::from_bytes([1; 32]), 0);
+                let mut bytes = vec![];
+                write_polynomial(&basis, &polynomial, &mut bytes);
+                assert_eq!(bytes.len(), polynomial_len(&basis, limbs));
+                let mut reader = Reader::new(&bytes);
+                let back: Polynomial<Slots> = read_polynomial(&basis, limbs, &mut reader).unwrap();
+                reader.finish().unwrap();
+                assert!(back.iter().eq(polynomial.iter()));
+            }
+        }
+    }
+
+    #[test]
+    fn residues_beyond_their_prime_are_refused() {
+        let basis = Basis::new(&Parameters { degree: 4096, prime_bits: &[36, 40, 50], kept: 3, special_bits: None });
+        let mut polynomial: Polynomial<Slots> = Polynomial::zeros(4096, 3);
+        for (limb, place, beyond) in [(0, 0, 0), (1, 4095, 1), (2, 77, 20)] {
+            let prime = basis.primes()[limb].value();
+            polynomial.limb_mut(limb)[place] = prime + beyond;
+            let mut bytes = vec![];
+            write_polynomial(&basis, &polynomial, &mut bytes);
+            let read = |bytes: &[u8]| read_polynomial::<Slots>(&basis, 3, &mut Reader::new(bytes)).map(|_| ());
+            assert!(matches!(read(&bytes), Err(PeerError::Malformed(_))));
+            assert!(matches!(read(&bytes[1..]), Err(PeerError::WrongLength { .. })));
+            polynomial.limb_mut(limb)[place] = prime - 1;
+            bytes.clear();
+            write_polynomial(&basis, &polynomial, &mut bytes);
+            read(&bytes).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn powers_come_back(words in proptest::collection::vec(any::<u128>(), 0..200), bits in 1u32..=128) {
+            let words: Vec<u128> = words.iter().map(|word| word >> (128 - bits)).collect();
+            let mut bytes = vec![];
+            write_power(&words, bits, &mut bytes);
+            prop_assert_eq!(bytes.len(), power_len(words.len(), bits));
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(&read_power(words.len(), bits, &mut reader).unwrap(), &words);
+            reader.finish().unwrap();
+            if let [_, short @ ..] = &bytes[..] {
+                prop_assert!(read_power(words.len(), bits, &mut Reader::new(short)).is_err());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let basis = Basis::new(&Parameters { degree: 64, prime_bits: &[13, 14], kept: 2, special_bits: None });
+            let mut reader = Reader::new(&bytes);
+            match read_polynomial::<Slots>(&basis, 2, &mut reader) {
+                Ok(polynomial) => {
+                    for (prime, limb) in basis.primes().iter().zip(polynomial.iter()) {
+                        prop_assert!(limb.iter().all(|x| *x < prime.value()));
+                    }
+                    prop_assert_eq!(reader.finish().is_ok(), bytes.len() == polynomial_len(&basis, 2));
+                }
+                Err(PeerError::WrongLength { .. }) => prop_assert!(bytes.len() < polynomial_len(&basis, 2)),
+                Err(error) => prop_assert!(matches!(error, PeerError::Malformed(_))),
+            }
+        }
+    }
+}
