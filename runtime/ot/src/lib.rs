@@ -8,5 +8,6 @@ pub mod block;
 pub mod hash;
 pub mod puncture;
 pub mod silent;
+mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod vector;
