@@ -14,6 +14,7 @@ pub mod keys;
 pub mod ntt;
 pub mod polynomial;
 pub mod prime;
+pub mod product;
 pub mod sample;
 pub mod switch;
 pub mod wire;

@@ -12,6 +12,8 @@
 //! automorphisms (Chen, Dai, Kim, Song, ACNS 2021, section 3), which needs keys for these; with `merge = 1` each goes back
 //! by itself, and of its first polynomial only the wanted coefficients.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::file::Objective;
 use crate::price::packed;
 use crate::two_party::parameters::{Parameters, SETS};
@@ -113,6 +115,50 @@ impl Packing {
     }
 }
 
+/// Keys that packings need together: parameters, and the automorphisms `x -> x^(N / 2^level + 1)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySet {
+    /// Place of the parameters in [`SETS`].
+    pub set: usize,
+    pub levels: Vec<u32>,
+}
+
+impl KeySet {
+    pub fn parameters(&self) -> &'static Parameters {
+        &SETS[self.set]
+    }
+
+    /// The automorphisms themselves.
+    pub fn powers(&self) -> Vec<usize> {
+        self.levels.iter().map(|level| (self.parameters().degree >> level) + 1).collect()
+    }
+}
+
+/// What the client publishes before the first of `packings`.
+pub fn key_sets<'a>(packings: impl IntoIterator<Item = &'a Packing>) -> Vec<KeySet> {
+    let mut sets = BTreeMap::<usize, BTreeSet<u32>>::new();
+    for packing in packings {
+        let levels = sets.entry(packing.set).or_default();
+        if packing.merge > 1 {
+            let last = packing.spread().ilog2();
+            levels.extend(last - packing.merge.ilog2()..last);
+        }
+    }
+    sets.into_iter().map(|(set, levels)| KeySet { set, levels: levels.into_iter().collect() }).collect()
+}
+
+/// Of all sets together: for each a seed, a public key, and for each automorphism a polynomial for each kept prime.
+pub fn key_bytes(sets: &[KeySet]) -> u64 {
+    let of = |keys: &KeySet| {
+        let set = keys.parameters();
+        let bytes = |bits: &u32| packed(set.degree, *bits);
+        let kept: u64 = set.prime_bits[..set.kept].iter().map(bytes).sum();
+        let special = set.special_bits.iter().map(bytes).sum::<u64>();
+        SEED_BYTES + kept + (keys.levels.len() * set.kept) as u64 * (kept + special)
+    };
+    sets.iter().map(of).sum()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {
     pub batch: usize,
@@ -189,7 +235,8 @@ fn response(product: &Product, packing: &Packing) -> Option<Response> {
     let moved = noise(product, packing) / modulus * power(128) + 16.0;
     let flood_bits = (1..125).find(|bits| power(*bits) >= power(HIDING_BITS) * moved)?;
     let largest = power(127 - product.bits as i32);
-    let left = largest - moved - power(flood_bits - 1);
+    // The client computes fractions to 70 bits and more.
+    let left = largest - moved - power(flood_bits - 1) - power(58);
     if left <= 0.0 {
         return None;
     }
