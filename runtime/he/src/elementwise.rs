@@ -210,24 +210,9 @@ pub fn answer(
     let blocks: Vec<&[u8]> = ciphertexts.chunks(product.terms * each.max(1)).collect();
     let one = |(block, bytes): (usize, &&[u8])| {
         let mut noise = own.stream(domain::ERROR, block as u64);
-        let mut sums =
-            [0, 1].map(|_| (0..CIPHER_PRIMES).map(|_| Accumulator::zeros(slotting.slotted.degree)).collect::<Vec<_>>());
-        let mut reader = Reader::new(bytes);
-        for (term, factor) in factors.iter().enumerate() {
-            let c0 = read_polynomial::<Slots>(&slotting.basis, CIPHER_PRIMES, &mut reader)?;
-            let ciphertext = expand(&slotting.basis, c0, &seed, (block * product.terms + term) as u64);
-            let slots = slotting.slots(block_of(slotting, factor, block), product.bits);
-            let coefficients = Zeroizing::new(slotting.interpolate(slots));
-            let factor = Zeroizing::new(slotting.basis.forward(slotting.lift(&coefficients, false)));
-            for (sums, half) in sums.iter_mut().zip([&ciphertext.c0, &ciphertext.c1]) {
-                for (limb, sum) in sums.iter_mut().enumerate() {
-                    sum.add_product(slotting.basis.transform(limb), half.limb(limb), factor.limb(limb));
-                }
-            }
-        }
-        let [c0, c1] = sums.map(|sums| reduced(slotting, &sums));
+        let sum = multiply(slotting, product, &seed, block, bytes, factors)?;
         let share = Zeroizing::new(uniform(slotting, &mut noise));
-        let fresh = refresh(&slotting.basis, public, Ciphertext { c0, c1 }, &mut noise);
+        let fresh = refresh(&slotting.basis, public, sum, &mut noise);
         Ok((respond(slotting, product, fresh, &share, &mut noise), share))
     };
     let done: Result<Vec<_>, PeerError> = blocks.par_iter().enumerate().map(one).collect();
@@ -276,6 +261,40 @@ pub fn open(
     Ok(collect(slotting, product, &residues?))
 }
 
+/// The sum over terms of the products of one block's ciphertexts, whose first halves are `bytes`.
+fn multiply(
+    slotting: &Slotting,
+    product: &Elementwise,
+    seed: &Seed,
+    block: usize,
+    bytes: &[u8],
+    factors: &[&[u64]],
+) -> Result<Ciphertext<Slots>, PeerError> {
+    let (degree, basis) = (slotting.slotted.degree, &slotting.basis);
+    let mut sums = [0, 1].map(|_| Vec::from_iter((0..CIPHER_PRIMES).map(|_| Accumulator::zeros(degree))));
+    let mut reader = Reader::new(bytes);
+    for (term, factor) in factors.iter().enumerate() {
+        let c0 = read_polynomial::<Slots>(basis, CIPHER_PRIMES, &mut reader)?;
+        let ciphertext = expand(basis, c0, seed, (block * product.terms + term) as u64);
+        let slots = slotting.slots(block_of(slotting, factor, block), product.bits);
+        let coefficients = Zeroizing::new(slotting.interpolate(slots));
+        let factor = Zeroizing::new(basis.forward(slotting.lift(&coefficients, false)));
+        for (sums, half) in sums.iter_mut().zip([&ciphertext.c0, &ciphertext.c1]) {
+            for (limb, sum) in sums.iter_mut().enumerate() {
+                sum.add_product(basis.transform(limb), half.limb(limb), factor.limb(limb));
+            }
+        }
+    }
+    let [c0, c1] = sums.map(|sums| {
+        let mut polynomial = Polynomial::zeros(degree, CIPHER_PRIMES);
+        for (limb, sum) in sums.iter().enumerate() {
+            sum.reduce(basis.transform(limb), polynomial.limb_mut(limb));
+        }
+        polynomial
+    });
+    Ok(Ciphertext { c0, c1 })
+}
+
 /// `Enc(v) + B - share`, hidden and narrowed.
 fn respond(
     slotting: &Slotting,
@@ -308,23 +327,14 @@ fn respond(
     bytes
 }
 
-fn reduced(slotting: &Slotting, sums: &[Accumulator]) -> Polynomial<Slots> {
-    let mut polynomial = Polynomial::zeros(slotting.slotted.degree, sums.len());
-    for (limb, sum) in sums.iter().enumerate() {
-        sum.reduce(slotting.basis.transform(limb), polynomial.limb_mut(limb));
-    }
-    polynomial
-}
-
 /// Uniform residues modulo both primes of `t`, but for `2^-64` each.
 fn uniform(slotting: &Slotting, stream: &mut Prg) -> [Vec<u64>; 2] {
-    let residues = |transform: &Transform| {
+    let mut residues = |transform: &Transform| {
         let words = Zeroizing::new(stream.words(2 * slotting.slotted.degree));
         let number = |pair: &[u64; 2]| (pair[1] as u128) << 64 | pair[0] as u128;
         words.as_chunks::<2>().0.iter().map(|pair| transform.prime().reduce_wide(number(pair))).collect()
     };
     let [first, second] = &slotting.plain;
-    let mut residues = residues;
     [residues(first), residues(second)]
 }
 
@@ -360,7 +370,7 @@ fn nearest(fraction: u128, modulus: u128) -> u128 {
 mod tests {
     use super::*;
     use crate::keys::{publish, read_published};
-    use ptc_plan::two_party::elementwise::slotted;
+    use ptc_plan::two_party::elementwise::{noise, slotted};
 
     fn secret_and_public(slotting: &Slotting) -> (SecretKey, PublicKey) {
         let secret = SecretKey::fresh(slotting.basis()).unwrap();
@@ -413,7 +423,38 @@ mod tests {
         }
     }
 
-    /// The noise of a thousand answers at once, extreme factors, is what the parameters count with.
+    /// Sixteen thousand products of the largest factors, for every plain modulus: the noise is what the parameters count
+    /// with or less, and what is left of the modulus is as wide as the flood wants.
+    #[test]
+    fn noise_stays_below_its_bound() {
+        for bits in (19..=39).step_by(2) {
+            let slotting = Slotting::new(&slotted(bits).unwrap());
+            let (secret, _) = secret_and_public(&slotting);
+            let product = Elementwise { count: slotting.slotted.degree, terms: 2, bits };
+            // Least numbers, which are the largest in size, and signs in all patterns.
+            let least = 1 << (bits - 1);
+            let same = vec![least; product.count];
+            let mixed: Vec<u64> = (0..product.count as u64).map(|at| least - (at * 0x9e37 >> 7 & 1)).collect();
+            let factors: [&[u64]; 2] = [&same, &mixed];
+            let asked = request(&slotting, &secret, &product, &factors).unwrap();
+            let seed = Seed::from_bytes(*asked.first_chunk().unwrap());
+            let found = multiply(&slotting, &product, &seed, 0, &asked[32..], &factors).unwrap();
+            let mut error = phase(&slotting.basis, &secret, &found);
+            let slots = [0, 1].map(|at| {
+                let prime = slotting.plain[at].prime();
+                let value = |at: usize| factors.iter().map(|x| signed(x[at], bits).pow(2)).sum();
+                (0..product.count).map(|at| prime.reduce_signed_wide(value(at))).collect()
+            });
+            slotting.basis.sub_assign(&mut error, &slotting.encode(slots));
+            let size = |at| (fraction(&slotting.basis, &error, at) as i128).unsigned_abs();
+            let largest = (0..product.count).map(size).max().unwrap() as f64;
+            let bound =
+                (noise((2 * bits + 2).into()) + 128.0 - slotting.basis.modulus_log2(CIPHER_PRIMES)).exp2() + 16.0;
+            assert!(largest < bound, "{bits} bits: 2^{} of 2^{}", largest.log2(), bound.log2());
+            assert!(f64::from(slotting.slotted.flood_bits) >= bound.log2() + 40.0, "{bits} bits");
+        }
+    }
+
     #[test]
     fn wrong_lengths_are_refused() {
         let slotting = Slotting::new(&slotted(20).unwrap());
