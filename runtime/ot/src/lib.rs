@@ -8,6 +8,8 @@ pub mod block;
 pub mod hash;
 pub mod puncture;
 pub mod silent;
+mod streams;
+pub mod subfield;
 mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod vector;
