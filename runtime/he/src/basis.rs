@@ -1,7 +1,7 @@
 //! A basis: the ring `Z_Q[x] / (x^N + 1)` for `Q` a product of primes, with the tables of each.
 //!
-//! A polynomial may have the residues of the first few primes only. Keys for automorphisms have a basis of their own: the
-//! primes that packed answers have, which are the first few of a ciphertext, and a special one.
+//! The primes of ciphertexts come first; the one that only keys for automorphisms have comes last. A polynomial may have
+//! the residues of the first few primes only.
 
 use ptc_plan::two_party::parameters::Parameters;
 
@@ -11,11 +11,11 @@ use crate::prime::{Factor, Prime, choose};
 
 pub struct Basis {
     degree: usize,
+    limbs: usize,
     primes: Vec<Prime>,
     transforms: Vec<Transform>,
     /// For polynomials of 1, 2, ... limbs.
     recombination: Vec<Vec<Recombination>>,
-    keys: Option<Box<Basis>>,
 }
 
 /// One prime's part in a number that is given by residues modulo a product `Q`.
@@ -38,32 +38,24 @@ impl Basis {
     pub fn with_backend(parameters: &Parameters, backend: Backend) -> Basis {
         let bits: Vec<u32> = parameters.prime_bits.iter().chain(&parameters.special_bits).copied().collect();
         let primes = choose(parameters.degree, &bits);
-        let (own, special) = primes.split_at(parameters.prime_bits.len());
-        let keys = special.first().map(|special| {
-            let primes = own[..parameters.kept].iter().chain([special]).copied().collect();
-            Box::new(Basis::of_primes(parameters.degree, primes, backend))
-        });
-        Basis { keys, ..Basis::of_primes(parameters.degree, own.to_vec(), backend) }
-    }
-
-    fn of_primes(degree: usize, primes: Vec<Prime>, backend: Backend) -> Basis {
+        let (degree, limbs) = (parameters.degree, parameters.prime_bits.len());
         let transforms = primes.iter().map(|prime| Transform::with_backend(*prime, degree, backend)).collect();
         let recombination = (1..=primes.len()).map(|limbs| recombination(&primes[..limbs])).collect();
-        Basis { degree, primes, transforms, recombination, keys: None }
+        Basis { degree, limbs, primes, transforms, recombination }
     }
 
     pub fn degree(&self) -> usize {
         self.degree
     }
 
-    /// How many primes there are.
+    /// Primes of a ciphertext.
     pub fn limbs(&self) -> usize {
-        self.primes.len()
+        self.limbs
     }
 
-    /// That of keys for automorphisms, whose last prime is the special one. Panics where the parameters have none.
-    pub fn keys(&self) -> &Basis {
-        self.keys.as_ref().expect("parameters with a special prime")
+    /// Primes of a key for an automorphism: those of a ciphertext and the special one, where the parameters have one.
+    pub fn key_limbs(&self) -> usize {
+        self.primes.len()
     }
 
     pub fn primes(&self) -> &[Prime] {

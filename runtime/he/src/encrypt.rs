@@ -3,13 +3,13 @@
 use ptc_ring::{Prg, Seed};
 use zeroize::Zeroizing;
 
-use crate::accumulate::Accumulator;
-use crate::aligned::Aligned;
+use crate::accumulate::dot;
+use crate::automorphism::of_coefficients;
 use crate::basis::Basis;
 use crate::keys::{AutomorphismKey, PublicKey, SecretKey, subtract_product};
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::sample;
-use crate::switch::{decode, encode, lift_residues};
+use crate::switch::{decode, drop_prime, encode, lift_residues};
 
 /// `c0 + c1·s = round(Q·m / 2^k) + e`.
 pub struct Ciphertext<Form> {
@@ -85,72 +85,51 @@ pub fn decrypt(basis: &Basis, secret: &SecretKey, ciphertext: &Ciphertext<Slots>
     decode(basis, &Zeroizing::new(phase(basis, secret, ciphertext)), bits)
 }
 
-/// An encryption under `s` of the message's image under the key's automorphism, for a ciphertext modulo any of the primes
-/// that packed answers have.
-///
-/// The image of `(c0, c1)` is an encryption under `s(x^g)`. Its second half is cut into its residues, which are multiplied
-/// with the key's pairs modulo all primes; division by the special prime leaves a small error.
-pub fn apply(basis: &Basis, key: &AutomorphismKey, ciphertext: &Ciphertext<Slots>) -> Ciphertext<Slots> {
-    let (keys, limbs, degree) = (basis.keys(), ciphertext.c0.limbs(), basis.degree());
-    assert!(limbs < keys.limbs(), "a ciphertext of {limbs} primes");
-    let special = keys.limbs() - 1;
-    let image = key.map.apply(&ciphertext.c1);
-    let digits = basis.inverse(image.clone());
-    let mut lifted = Aligned::zeros(degree);
-    // Both halves of the sum modulo one prime.
-    let mut sums = |limb: usize, out: [&mut [u64]; 2]| {
-        let transform = keys.transform(limb);
-        let mut sums = [Accumulator::zeros(degree), Accumulator::zeros(degree)];
-        for (digit, pair) in key.digits[..limbs].iter().enumerate() {
-            let slots = if digit == limb {
-                image.limb(limb)
-            } else {
-                lift_residues(&keys.primes()[digit], digits.limb(digit), transform.prime(), lifted.words_mut());
-                transform.forward(lifted.words_mut());
-                lifted.words()
-            };
-            for (sum, key) in sums.iter_mut().zip(pair) {
-                sum.add_product(transform, slots, key.limb(limb));
-            }
-        }
-        for (sum, out) in sums.iter().zip(out) {
-            sum.reduce(transform, out);
-        }
-    };
-    let mut rests = [Aligned::zeros(degree), Aligned::zeros(degree)];
-    let [rest0, rest1] = &mut rests;
-    sums(special, [rest0.words_mut(), rest1.words_mut()]);
-    rests.iter_mut().for_each(|rest| keys.transform(special).inverse(rest.words_mut()));
-
-    let mut c0 = key.map.apply(&ciphertext.c0);
-    let mut c1 = Polynomial::zeros(degree, limbs);
-    let mut products = [Aligned::zeros(degree), Aligned::zeros(degree)];
-    let mut rounded = Aligned::zeros(degree);
-    let divisor = keys.primes()[special];
-    for limb in 0..limbs {
-        let (prime, transform) = (basis.primes()[limb], basis.transform(limb));
-        let [product0, product1] = &mut products;
-        sums(limb, [product0.words_mut(), product1.words_mut()]);
-        let scale = prime.factor(prime.inverse(prime.reduce(divisor.value())));
-        for ((out, product), rest) in [c0.limb_mut(limb), c1.limb_mut(limb)].into_iter().zip(&products).zip(&rests) {
-            lift_residues(&divisor, rest.words(), &prime, rounded.words_mut());
-            transform.forward(rounded.words_mut());
-            for ((out, product), rest) in out.iter_mut().zip(product.words()).zip(rounded.words()) {
-                *out = prime.add(*out, prime.mul_factor(prime.sub(*product, *rest), scale));
-            }
-        }
-    }
+/// An encryption under `s` of the message's image under the key's automorphism: the image of `(c0, c1)` is one under
+/// `s(x^g)`, whose second half is switched.
+pub fn apply(basis: &Basis, key: &AutomorphismKey, ciphertext: &Ciphertext<Coefficients>) -> Ciphertext<Coefficients> {
+    let image = of_coefficients(basis, &ciphertext.c1, key.power);
+    let [mut c0, c1] = switch_key(basis, key, &image);
+    basis.add_assign(&mut c0, &of_coefficients(basis, &ciphertext.c0, key.power));
     Ciphertext { c0, c1 }
+}
+
+/// An encryption under `s` of `half·s(x^g)`. The residues of `half` are multiplied with the key's pairs modulo all primes;
+/// division by the special prime leaves a small error.
+pub fn switch_key(
+    basis: &Basis,
+    key: &AutomorphismKey,
+    half: &Polynomial<Coefficients>,
+) -> [Polynomial<Coefficients>; 2] {
+    let (limbs, all, degree) = (basis.limbs(), basis.key_limbs(), basis.degree());
+    assert_eq!(half.limbs(), limbs, "a ciphertext modulo all primes but the special one");
+    let mut digits = Polynomial::<Slots>::zeros(degree, limbs);
+    let mut sums = [Polynomial::<Slots>::zeros(degree, all), Polynomial::zeros(degree, all)];
+    for limb in 0..all {
+        let transform = basis.transform(limb);
+        for (digit, lifted) in digits.iter_mut().enumerate() {
+            lift_residues(&basis.primes()[digit], half.limb(digit), transform.prime(), lifted);
+            transform.forward(lifted);
+        }
+        let left: Vec<&[u64]> = digits.iter().collect();
+        let right: Vec<&[u64]> = key.digits.iter().flatten().map(|half| half.limb(limb)).collect();
+        let mut out: Vec<&mut [u64]> = sums.iter_mut().map(|sum| sum.limb_mut(limb)).collect();
+        dot(transform, limbs, &left, &right, &mut out);
+    }
+    sums.map(|sum| {
+        let mut sum = basis.inverse(sum);
+        drop_prime(basis, &mut sum);
+        sum
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::automorphism::of_coefficients;
     use crate::keys::{publish, published_len, read_published};
     use crate::prime::Prime;
     use crate::sample::{ERROR_DEVIATION, domain};
-    use crate::switch::{drop_prime, encode_wide, to_power};
+    use crate::switch::{encode_wide, to_power};
     use ptc_plan::two_party::parameters::{Parameters, SETS};
 
     struct Fixture {
@@ -242,8 +221,10 @@ mod tests {
             let keys = read_published(&f.basis, &powers, &published).unwrap();
             let message = messages(set.degree, 37);
             let ciphertext = f.encrypt(&message, 37, 0);
+            let ciphertext = Ciphertext { c0: f.basis.inverse(ciphertext.c0), c1: f.basis.inverse(ciphertext.c1) };
             for key in &keys.automorphisms {
                 let mapped = apply(&f.basis, key, &ciphertext);
+                let mapped = Ciphertext { c0: f.basis.forward(mapped.c0), c1: f.basis.forward(mapped.c1) };
                 // The image of the message: residues modulo a prime are as good as those modulo a power of two.
                 let image = of_coefficients(&f.basis, &encode(&f.basis, f.basis.limbs(), &message, 37), key.power);
                 let image = decode(&f.basis, &image, 37);

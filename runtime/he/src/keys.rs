@@ -1,7 +1,7 @@
 //! Keys: the client's secret, and what it publishes of it.
 //!
 //! The public key is an encryption of zero, `(b, a)` with `b = e - a·s`, by which the server makes fresh ones. The key of an
-//! automorphism `x -> x^g` has one pair for each prime of a packed answer: an encryption under `s` of `P·s(x^g)` modulo that
+//! automorphism `x -> x^g` has one pair for each prime of a ciphertext: an encryption under `s` of `P·s(x^g)` modulo that
 //! prime and of zero modulo the others, `P` the special prime (digits are residues: Halevi, Polyakov and Shoup, CT-RSA
 //! 2019, with one special prime). All second halves come from one public seed; only first halves travel.
 
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::automorphism;
 use crate::basis::Basis;
 use crate::polynomial::{Polynomial, Slots};
+use crate::prime::Prime;
 use crate::sample::{self, domain};
 use crate::wire::{Reader, polynomial_len, read_polynomial, write_polynomial};
 
@@ -35,8 +36,7 @@ pub struct PublicKey {
 
 pub struct AutomorphismKey {
     pub power: usize,
-    pub(crate) map: automorphism::SlotMap,
-    /// For each prime but the special one, modulo all of the basis of keys.
+    /// For each prime of a ciphertext, modulo all.
     pub(crate) digits: Vec<[Polynomial<Slots>; 2]>,
 }
 
@@ -51,7 +51,7 @@ impl SecretKey {
     }
 
     fn new(basis: &Basis, coefficients: Zeroizing<Vec<i64>>) -> SecretKey {
-        let slots = Zeroizing::new(basis.forward(basis.lift(&coefficients, basis.limbs())));
+        let slots = Zeroizing::new(basis.forward(basis.lift(&coefficients, basis.key_limbs())));
         SecretKey { coefficients, slots }
     }
 
@@ -78,24 +78,19 @@ pub fn publish(basis: &Basis, secret: &SecretKey, powers: &[usize]) -> std::io::
     message.extend(seed.as_bytes());
     let a = sample::uniform(basis, basis.limbs(), &seed, 0);
     write_polynomial(basis, &zero(basis, secret, &a, &mut noise), &mut message);
-    if powers.is_empty() {
-        return Ok(message);
-    }
-    let keys = basis.keys();
-    let own = secret.in_basis(keys);
-    let lifted = Zeroizing::new(keys.lift(&secret.coefficients, keys.limbs()));
-    let special = keys.primes()[keys.limbs() - 1].value();
+    let limbs = basis.key_limbs();
+    let lifted = Zeroizing::new(basis.lift(&secret.coefficients, limbs));
     for (at, power) in powers.iter().enumerate() {
-        let image = Zeroizing::new(keys.forward(automorphism::of_coefficients(keys, &lifted, *power)));
-        for digit in 0..keys.limbs() - 1 {
-            let a = sample::uniform(keys, keys.limbs(), &seed, place(keys, at, digit));
-            let mut b = zero(keys, &own, &a, &mut noise);
-            let prime = keys.primes()[digit];
-            let scale = prime.factor(special);
+        let image = Zeroizing::new(basis.forward(automorphism::of_coefficients(basis, &lifted, *power)));
+        for digit in 0..basis.limbs() {
+            let a = sample::uniform(basis, limbs, &seed, place(basis, at, digit));
+            let mut b = zero(basis, secret, &a, &mut noise);
+            let prime = basis.primes()[digit];
+            let scale = prime.factor(special(basis).value());
             for (b, image) in b.limb_mut(digit).iter_mut().zip(image.limb(digit)) {
                 *b = prime.add(*b, prime.mul_factor(*image, scale));
             }
-            write_polynomial(keys, &b, &mut message);
+            write_polynomial(basis, &b, &mut message);
         }
     }
     Ok(message)
@@ -103,12 +98,8 @@ pub fn publish(basis: &Basis, secret: &SecretKey, powers: &[usize]) -> std::io::
 
 /// Bytes of keys with `automorphisms` of them.
 pub fn published_len(basis: &Basis, automorphisms: usize) -> usize {
-    let zero = 32 + polynomial_len(basis, basis.limbs());
-    if automorphisms == 0 {
-        return zero;
-    }
-    let keys = basis.keys();
-    zero + automorphisms * (keys.limbs() - 1) * polynomial_len(keys, keys.limbs())
+    let digits = automorphisms * basis.limbs();
+    32 + polynomial_len(basis, basis.limbs()) + digits * polynomial_len(basis, basis.key_limbs())
 }
 
 pub fn read_published(basis: &Basis, powers: &[usize], message: &[u8]) -> Result<PublicKeys, PeerError> {
@@ -124,22 +115,25 @@ pub fn read_published(basis: &Basis, powers: &[usize], message: &[u8]) -> Result
     };
     let mut automorphisms = vec![];
     for (at, power) in powers.iter().enumerate() {
-        let keys = basis.keys();
         let mut digits = vec![];
-        for digit in 0..keys.limbs() - 1 {
-            let b = read_polynomial(keys, keys.limbs(), &mut reader)?;
-            digits.push([b, sample::uniform(keys, keys.limbs(), &seed, place(keys, at, digit))]);
+        for digit in 0..basis.limbs() {
+            let b = read_polynomial(basis, basis.key_limbs(), &mut reader)?;
+            digits.push([b, sample::uniform(basis, basis.key_limbs(), &seed, place(basis, at, digit))]);
         }
-        let map = automorphism::SlotMap::new(basis.degree(), *power);
-        automorphisms.push(AutomorphismKey { power: *power, map, digits });
+        automorphisms.push(AutomorphismKey { power: *power, digits });
     }
     reader.finish()?;
     Ok(PublicKeys { zero, automorphisms })
 }
 
 /// Which uniform polynomial of the public seed a digit has.
-fn place(keys: &Basis, automorphism: usize, digit: usize) -> u64 {
-    (1 + automorphism * (keys.limbs() - 1) + digit) as u64
+fn place(basis: &Basis, automorphism: usize, digit: usize) -> u64 {
+    (1 + automorphism * basis.limbs() + digit) as u64
+}
+
+/// The prime by which products with keys are divided.
+pub(crate) fn special(basis: &Basis) -> &Prime {
+    basis.primes().get(basis.limbs()).expect("parameters with a special prime")
 }
 
 /// `e - a·s`: with `a` an encryption of zero.
