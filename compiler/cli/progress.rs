@@ -43,7 +43,8 @@ impl Progress {
             Stage::Dealer => self.say("connecting to the dealer"),
             Stage::Once => self.say("correlated randomness: what is needed once"),
             // Lines that stay are few.
-            Stage::Offline { query } if self.bar.is_none() && query % 10 > 0 => {}
+            Stage::Offline { query } | Stage::Pool { query } if self.bar.is_none() && query % 10 > 0 => {}
+            Stage::Pool { query } => self.say(&format!("query {}: correlations from the pool", query + 1)),
             Stage::Offline { query } => self.say(&format!("query {}: correlations from the dealer", query + 1)),
         }
     }

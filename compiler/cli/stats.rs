@@ -12,6 +12,8 @@ use serde::Serialize;
 pub struct Stats {
     party: usize,
     queries: u32,
+    /// Those of them whose correlations came from a pool.
+    pooled: u32,
     phases: Phases,
     each_query: Vec<Query>,
     /// Of the online seconds: how long this party sent and waited, and computed in steps of each kind.
@@ -80,6 +82,7 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
     Stats {
         party: party.index(),
         queries: measured.queries,
+        pooled: measured.pooled,
         phases,
         each_query: measured.each_query.iter().map(seconds).collect(),
         waiting_seconds: measured.steps.waiting,
@@ -178,6 +181,7 @@ mod tests {
             offline: phase(counters(0, 40, 123_456), 1.0),
             online: phase(counters(7, 2_000_000, 3_000_000), 2.0),
             queries: 1,
+            pooled: 0,
             each_query: vec![QuerySeconds { offline: 1.0, online: 2.0 }],
             steps: Online { steps: vec![0.5, 0.25, 0.125], waiting: 1.0 },
         };

@@ -2,6 +2,7 @@
 
 use ptc_correlation::supply::SupplyError;
 use ptc_net::PeerError;
+use ptc_offline::pool::PoolError;
 use ptc_plan::encoding::PlanError;
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,12 @@ pub enum RunError {
     /// What each party computes from public values must come out the same to the last bit.
     #[error("the public values that the two parties hold differ\nhint: {0}")]
     PublicValuesDiffer(&'static str),
+    #[error("the other side {0}, this one does not\nhint: both sides prepare, or both run")]
+    OtherPurpose(&'static str),
+    #[error("the session has {0} queries, and another is asked")]
+    TooManyQueries(u32),
+    #[error(transparent)]
+    Pool(#[from] PoolError),
     #[error("{}", .0.join("\n"))]
     Parameters(Vec<String>),
     #[error("{}", .0.join("\n"))]

@@ -1,6 +1,9 @@
 //! Who speaks with whom about which plan. All messages are postcard with a length limit.
 
+use std::ops::Range;
+
 use ptc_net::{Channel, PeerError};
+use ptc_offline::pool::{self, Offer};
 use ptc_plan::Plan;
 use ptc_plan::step::Party;
 use ptc_plan::summary::{Summary, differences};
@@ -10,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::RunError;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MAGIC: [u8; 8] = *b"ptc sess";
 const MAX_HELLO: usize = 128 << 10;
 const MAX_REFUSAL: usize = 16 << 10;
@@ -25,21 +28,56 @@ struct Hello {
     role: Party,
     nonce: [u8; 32],
     queries: u32,
+    /// Correlations are made and kept; no query runs.
+    prepares: bool,
+    pool: Option<Pool>,
     summary: Summary,
 }
 
-/// What the two parties agreed on.
+/// The queries that a party's pool still has.
+#[derive(Serialize, Deserialize)]
+struct Pool {
+    id: [u8; 32],
+    first: u32,
+    end: u32,
+}
+
+/// What a party brings to a meeting.
 #[derive(Clone, Copy)]
+pub struct Plea {
+    pub role: Party,
+    /// The client's say.
+    pub queries: u32,
+    pub prepares: bool,
+    pub pool: Option<Offer>,
+}
+
+/// What the two parties agreed on.
+#[derive(Clone)]
 pub struct Meeting {
     /// From both nonces and the plan.
     pub session: [u8; 32],
     pub queries: u32,
+    /// The queries that both pools have.
+    pub pooled: Range<u32>,
+    /// Whether the other party has a pool.
+    pub other_pool: bool,
+}
+
+impl Meeting {
+    /// Queries whose correlations the session makes.
+    pub fn missing(&self) -> u32 {
+        self.queries.saturating_sub(self.pooled.len() as u32)
+    }
 }
 
 /// Both parties say hello; an error names what differs.
-pub fn meet(plan: &Plan, role: Party, queries: u32, peer: &mut dyn Channel) -> Result<Meeting, RunError> {
+pub fn meet(plan: &Plan, plea: Plea, peer: &mut dyn Channel) -> Result<Meeting, RunError> {
+    let Plea { role, queries, prepares, pool } = plea;
     let nonce = *Seed::fresh().map_err(RunError::Entropy)?.as_bytes();
-    let own = Hello { magic: MAGIC, version: VERSION, role, nonce, queries, summary: plan.summary()? };
+    let wire = pool.map(|Offer { id, first, end }| Pool { id, first, end });
+    let own =
+        Hello { magic: MAGIC, version: VERSION, role, nonce, queries, prepares, pool: wire, summary: plan.summary()? };
     peer.send(encode(&own)?)?;
     let other: Hello = decode(&peer.receive(MAX_HELLO)?)?;
     greet(other.magic, other.version)?;
@@ -49,6 +87,9 @@ pub fn meet(plan: &Plan, role: Party, queries: u32, peer: &mut dyn Channel) -> R
     let differing = differences(&own.summary, &other.summary);
     if !differing.is_empty() {
         return Err(RunError::PlansDiffer(differing));
+    }
+    if other.prepares != prepares {
+        return Err(RunError::OtherPurpose(if prepares { "runs" } else { "prepares" }));
     }
     let (server, client) = match role {
         Party::Server => (&own, &other),
@@ -63,7 +104,9 @@ pub fn meet(plan: &Plan, role: Party, queries: u32, peer: &mut dyn Channel) -> R
     digest.update(server.nonce);
     digest.update(client.nonce);
     digest.update(plan.hash()?);
-    Ok(Meeting { session: digest.finalize().into(), queries })
+    let offered = other.pool.as_ref().map(|&Pool { id, first, end }| Offer { id, first, end });
+    let pooled = pool::common(pool, offered);
+    Ok(Meeting { session: digest.finalize().into(), queries, pooled, other_pool: offered.is_some() })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +128,7 @@ pub struct Guest {
 
 /// The party's side: tells the dealer which session it belongs to, and hears whether the dealer takes part.
 pub fn introduce(plan: &Plan, role: Party, meeting: &Meeting, dealer: &mut dyn Channel) -> Result<(), RunError> {
-    let Meeting { session, queries } = *meeting;
+    let (session, queries) = (meeting.session, meeting.missing());
     let own = Introduction { magic: MAGIC, version: VERSION, role, session, queries, summary: plan.summary()? };
     dealer.send(encode(&own)?)?;
     match dealer.receive(MAX_REFUSAL)?.split_first() {
@@ -170,11 +213,15 @@ mod tests {
         }
     }
 
+    fn plea(role: Party, queries: u32) -> Plea {
+        Plea { role, queries, prepares: false, pool: None }
+    }
+
     fn both(server: (Plan, Party, u32), client: (Plan, Party, u32)) -> [Result<Meeting, RunError>; 2] {
         let (mut a, mut b) = memory::pair();
         std::thread::scope(|scope| {
-            let other = scope.spawn(move || meet(&client.0, client.1, client.2, &mut b));
-            let own = meet(&server.0, server.1, server.2, &mut a);
+            let other = scope.spawn(move || meet(&client.0, plea(client.1, client.2), &mut b));
+            let own = meet(&server.0, plea(server.1, server.2), &mut a);
             [own, other.join().unwrap()]
         })
     }
@@ -203,10 +250,46 @@ mod tests {
     }
 
     #[test]
+    fn pools_of_one_session_are_used_and_others_are_not() {
+        let plan = plan(&[("S", 8)]);
+        let check = |own: Option<Offer>, other: Option<Offer>, expected: Range<u32>, missing: u32| {
+            let (mut a, mut b) = memory::pair();
+            let client = Plea { pool: other, ..plea(Party::Client, 4) };
+            let plan = &plan;
+            std::thread::scope(|scope| {
+                let other = scope.spawn(move || meet(plan, client, &mut b).unwrap());
+                let own = meet(plan, Plea { pool: own, ..plea(Party::Server, 0) }, &mut a).unwrap();
+                for meeting in [own, other.join().unwrap()] {
+                    assert_eq!((meeting.pooled.clone(), meeting.missing()), (expected.clone(), missing));
+                }
+            });
+        };
+        let offer = |id, first, end| Some(Offer { id: [id; 32], first, end });
+        check(offer(1, 0, 9), offer(1, 2, 9), 2..9, 0);
+        check(offer(1, 0, 3), offer(1, 2, 9), 2..3, 3);
+        check(offer(1, 0, 3), offer(2, 0, 3), 0..0, 4);
+        check(offer(1, 0, 3), None, 0..0, 4);
+        check(offer(1, 0, u32::MAX), offer(1, u32::MAX, 0), u32::MAX..u32::MAX, 4);
+    }
+
+    #[test]
+    fn one_that_prepares_and_one_that_runs_are_told() {
+        let (plan, (mut a, mut b)) = (plan(&[("S", 8)]), memory::pair());
+        let message = |plea: Plea, channel: &mut dyn Channel| meet(&plan, plea, channel).err().unwrap().to_string();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| message(Plea { prepares: true, ..plea(Party::Client, 1) }, &mut b));
+            assert!(message(plea(Party::Server, 0), &mut a).contains("the other side prepares"));
+            assert!(other.join().unwrap().contains("the other side runs"));
+        });
+    }
+
+    #[test]
     fn any_bytes_are_a_greeting_or_an_error() {
         let plan = plan(&[("S", 8)]);
         let summary = plan.summary().unwrap();
-        let hello = Hello { magic: MAGIC, version: VERSION, role: Party::Client, nonce: [3; 32], queries: 1, summary };
+        let pool = Some(Pool { id: [4; 32], first: 3, end: 9 });
+        let (role, nonce) = (Party::Client, [3; 32]);
+        let hello = Hello { magic: MAGIC, version: VERSION, role, nonce, queries: 1, prepares: false, pool, summary };
         let bytes = encode(&hello).unwrap();
         for at in 0..bytes.len() {
             for changed in [0, 1, 0x7f, 0x80, 0xff] {
@@ -222,14 +305,15 @@ mod tests {
         let (mut own, mut peer) = memory::pair();
         peer.send(message).unwrap();
         // Either is fine; neither panics.
-        let _ = meet(plan, Party::Server, 0, &mut own);
+        let pool = Some(Offer { id: [4; 32], first: 0, end: u32::MAX });
+        let _ = meet(plan, Plea { pool, ..plea(Party::Server, 0) }, &mut own);
     }
 
     #[test]
     fn a_dealer_s_refusal_is_heard() {
         let (here, dealer_s) = (plan(&[("S", 8)]), plan(&[("S", 9)]));
         let (mut party, mut dealer) = memory::pair();
-        let meeting = Meeting { session: [1; 32], queries: 1 };
+        let meeting = Meeting { session: [1; 32], queries: 1, pooled: 0..0, other_pool: false };
         let other = std::thread::spawn(move || receive_guest(&dealer_s, &mut dealer).err().unwrap().to_string());
         let error = introduce(&here, Party::Client, &meeting, &mut party).err().unwrap().to_string();
         let expected = "the dealer refused: the plans differ, seen from the dealer: dim S is 9 here and 8 at the peer";

@@ -9,6 +9,7 @@ pub mod error;
 mod handshake;
 mod layout;
 mod local;
+pub mod pooled;
 pub mod prepare;
 mod protocol;
 pub mod public;

@@ -1,9 +1,10 @@
 //! A session of two parties: they agree on a plan, the client gets what is public, correlations are made, queries run.
-//! Where correlations come from is the plan's: a dealer, or the two parties alone ([`Source`]).
+//! Where correlations come from is the plan's: a dealer, or the two parties alone ([`Source`]). Queries that both parties
+//! have in their pools come from there; a session that needs nothing else asks no source.
 //!
 //! | server | | client | phase |
 //! |---|---|---|---|
-//! | hello: plan, role, nonce | ⇄ | hello | setup |
+//! | hello: plan, role, nonce, what the pool has | ⇄ | hello | setup |
 //! | hashes of public parameters | → | | setup |
 //! | | ← | which of them it lacks | setup |
 //! | those | → | | setup |
@@ -13,18 +14,22 @@
 //! | digest of public inputs | ⇄ | digest: ready | offline |
 //! | the plan | ⇄ | the plan | online |
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ptc_correlation::Supply;
 use ptc_kernels::Backend;
 use ptc_net::{Channel, Counters, PeerError};
+use ptc_offline::pool::Pool;
 use ptc_plan::Plan;
 use ptc_plan::file::Trust;
 use ptc_plan::step::{Owner, Party};
 use sha2::{Digest, Sha256};
 
 use crate::error::RunError;
-use crate::handshake::{self, Meeting};
+use crate::handshake::{self, Meeting, Plea};
+use crate::pooled;
 use crate::prepare::{Prepared, prepare};
 use crate::public::{self, Cache};
 use crate::run::{Hooks, Results, run};
@@ -43,6 +48,26 @@ pub enum Role<'a> {
 /// Makes the connection to the dealer, once the parties have found each other.
 pub type Dial<'a> = &'a mut dyn FnMut() -> Result<Box<dyn Channel>, PeerError>;
 
+/// What a session is for.
+pub enum Purpose {
+    /// Queries, from this pool as far as both parties have them.
+    Run { pool: Option<Pool> },
+    /// Correlations that are kept.
+    Prepare,
+}
+
+/// What became of the pools that the parties brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pools {
+    Neither,
+    OnlyOwn,
+    OnlyOther,
+    /// They have no query in common.
+    Foreign,
+    /// They have so many of the session's queries.
+    Common(u32),
+}
+
 /// What a session is doing, for whoever waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -55,12 +80,22 @@ pub enum Stage {
     Offline {
         query: u32,
     },
+    Pool {
+        query: u32,
+    },
 }
 
 pub struct Session {
     prepared: Prepared,
     peer: Box<dyn Channel>,
-    source: Source,
+    /// None where pools have all queries.
+    source: Option<Source>,
+    pool: Option<Pool>,
+    /// Queries of the pool for this session.
+    pooled: Range<u32>,
+    pub pools: Pools,
+    /// The same at both parties, and no other session's.
+    pub id: [u8; 32],
     /// How many queries the client has.
     pub queries: u32,
     asked: u32,
@@ -68,7 +103,18 @@ pub struct Session {
 }
 
 impl Session {
+    /// For queries, without a pool.
     pub fn open(
+        role: Role,
+        peer: Box<dyn Channel>,
+        dial: Option<Dial>,
+        tell: &mut dyn FnMut(Stage),
+    ) -> Result<Session, RunError> {
+        Session::open_for(Purpose::Run { pool: None }, role, peer, dial, tell)
+    }
+
+    pub fn open_for(
+        purpose: Purpose,
         role: Role,
         mut peer: Box<dyn Channel>,
         dial: Option<Dial>,
@@ -81,7 +127,15 @@ impl Session {
             Role::Server { prepared, .. } => (prepared.plan.clone(), Party::Server, 0),
             Role::Client { plan, queries, .. } => (plan.clone(), Party::Client, *queries),
         };
-        let meeting = handshake::meet(&plan, party, queries, &mut *peer)?;
+        let (pool, prepares) = match purpose {
+            Purpose::Run { pool } => (pool, false),
+            Purpose::Prepare => (None, true),
+        };
+        if let (Some(pool), Role::Server { prepared, .. }) = (&pool, &role) {
+            pool.check_weights(&pooled::weights(prepared))?;
+        }
+        let offer = pool.as_ref().map(Pool::offer);
+        let meeting = handshake::meet(&plan, Plea { role: party, queries, prepares, pool: offer }, &mut *peer)?;
         tell(Stage::PublicParameters);
         let prepared = match role {
             Role::Server { prepared, public } => {
@@ -97,6 +151,7 @@ impl Session {
         let hint = "one side's floating point differs; run the same version of `ptc`";
         agree(&prepared.public_digest, &mut *peer, Duration::ZERO, hint)?;
         let dealer = match (plan.trust, dial) {
+            _ if meeting.missing() == 0 => None,
             (Trust::Dealer, Some(dial)) => {
                 tell(Stage::Dealer);
                 let mut dealer = dial().map_err(RunError::Dealer)?;
@@ -111,21 +166,27 @@ impl Session {
         let (traffic, time) = clock.read(peer.counters());
         statistics.setup.add(traffic + others, time);
 
-        tell(Stage::Once);
         let clock = Clock::start(peer.counters() + others);
-        let source = Source::open(&prepared, &mut *peer, dealer)?;
-        let (traffic, time) = clock.read(peer.counters() + source.counters());
+        let source = match meeting.missing() {
+            0 => None,
+            _ => {
+                tell(Stage::Once);
+                Some(Source::open(&prepared, &mut *peer, dealer)?)
+            }
+        };
+        let others = source.as_ref().map_or(Counters::default(), Source::counters);
+        let (traffic, time) = clock.read(peer.counters() + others);
         statistics.weights.add(traffic, time);
-        Ok(Session { prepared, peer, source, queries: meeting.queries, asked: 0, statistics })
+        let pools = pools(&meeting, pool.is_some());
+        let Meeting { session: id, queries, pooled, .. } = meeting;
+        Ok(Session { prepared, peer, source, pool, pooled, pools, id, queries, asked: 0, statistics })
     }
 
     /// The next of the session's queries.
     pub fn query(&mut self, inputs: Tensors, hooks: Hooks, tell: &mut dyn FnMut(Stage)) -> Result<Results, RunError> {
         check_inputs(&self.prepared.plan, self.prepared.party, &inputs)?;
-        tell(Stage::Offline { query: self.asked });
         let clock = Clock::start(self.counters());
-        let mut supply = self.source.supply(&self.prepared, &mut *self.peer)?;
-        let patience = self.source.patience(&self.prepared);
+        let (mut supply, patience) = self.supply(tell)?;
         let own = public_inputs(&self.prepared.plan, &inputs);
         agree(&own, &mut *self.peer, patience, "both sides need the same public inputs")?;
         let (traffic, dealing) = clock.read(self.counters());
@@ -143,12 +204,59 @@ impl Session {
         Ok(results)
     }
 
+    /// The correlations of the next query, for `keep`, which has them durably when it returns; so has the other party when
+    /// this does.
+    pub fn prepare(
+        &mut self,
+        keep: impl FnOnce(Supply) -> Result<(), RunError>,
+        tell: &mut dyn FnMut(Stage),
+    ) -> Result<(), RunError> {
+        let clock = Clock::start(self.counters());
+        let (supply, patience) = self.supply(tell)?;
+        keep(supply)?;
+        agree(&[0; 32], &mut *self.peer, patience, "run the same version of `ptc`")?;
+        let (traffic, dealing) = clock.read(self.counters());
+        self.statistics.offline.add(traffic, dealing);
+        self.statistics.each_query.push(QuerySeconds { offline: dealing.as_secs_f64(), online: 0.0 });
+        self.asked += 1;
+        self.statistics.queries = self.asked;
+        Ok(())
+    }
+
+    /// What the next query consumes, and how long the other party may take longer to have its part. What comes from a pool is
+    /// no longer there.
+    fn supply(&mut self, tell: &mut dyn FnMut(Stage)) -> Result<(Supply, Duration), RunError> {
+        let (query, plan) = (self.asked, &self.prepared.plan);
+        if let Some(pool) = &mut self.pool
+            && let Some(index) = self.pooled.next()
+        {
+            tell(Stage::Pool { query });
+            let supply = pool.take(plan, index)?;
+            self.statistics.pooled += 1;
+            return Ok((supply, Duration::ZERO));
+        }
+        tell(Stage::Offline { query });
+        let source = self.source.as_mut().ok_or(RunError::TooManyQueries(self.queries))?;
+        let supply = source.supply(&self.prepared, &mut *self.peer)?;
+        Ok((supply, source.patience(&self.prepared)))
+    }
+
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
     fn counters(&self) -> Counters {
-        self.peer.counters() + self.source.counters()
+        self.peer.counters() + self.source.as_ref().map_or(Counters::default(), Source::counters)
+    }
+}
+
+fn pools(meeting: &Meeting, own: bool) -> Pools {
+    match (own, meeting.other_pool, meeting.queries - meeting.missing()) {
+        (false, false, _) => Pools::Neither,
+        (true, false, _) => Pools::OnlyOwn,
+        (false, true, _) => Pools::OnlyOther,
+        (true, true, 0) => Pools::Foreign,
+        (true, true, common) => Pools::Common(common),
     }
 }
 

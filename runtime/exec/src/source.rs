@@ -92,7 +92,7 @@ fn exchange_weights(
 }
 
 /// The server's encoded weight.
-fn words(prepared: &Prepared, id: ValueId) -> &[u64] {
+pub fn words(prepared: &Prepared, id: ValueId) -> &[u64] {
     match &prepared.values[id.0 as usize] {
         Some(Held::Encoded(encoded)) => &encoded.data,
         _ => panic!("a masked weight depends on parameters alone"),

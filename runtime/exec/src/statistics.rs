@@ -31,6 +31,8 @@ pub struct Statistics {
     pub offline: Phase,
     pub online: Phase,
     pub queries: u32,
+    /// Those of them whose correlations came from a pool.
+    pub pooled: u32,
     pub each_query: Vec<QuerySeconds>,
     pub steps: Online,
 }
@@ -61,11 +63,18 @@ pub struct Predicted {
 /// The digest by which both parties say that they are ready for a query.
 const READY: u64 = FRAME_HEADER + 32;
 
+/// Of a session without a pool.
 pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
+    predict_pooled(plan, party, queries, 0)
+}
+
+/// Of a session that takes the correlations of `pooled` of its queries from a pool. Where that is all of them, no source of
+/// correlations is asked.
+pub fn predict_pooled(plan: &Plan, party: Party, queries: u32, pooled: u32) -> Predicted {
     let (own, other) = (party.index(), party.other().index());
     let (total, _) = price::total(plan);
     let offline = bill::offline(plan);
-    let times = u64::from(queries);
+    let (times, made) = (u64::from(queries), u64::from(queries.saturating_sub(pooled)));
     let traffic = |sent: u64, received: u64| Counters { rounds: 0, sent, received };
     let (weights, dealt) = match party {
         Party::Server => {
@@ -74,8 +83,8 @@ pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
         Party::Client => (traffic(0, offline.server_to_client_once), offline.dealer_to_client),
     };
     Predicted {
-        weights,
-        offline: traffic(READY * times, (READY + dealt) * times),
+        weights: if made > 0 { weights } else { Counters::default() },
+        offline: traffic(READY * times, READY * times + dealt * made),
         online: Counters {
             rounds: total.rounds * times,
             sent: total.sent[own] * times,
