@@ -4,9 +4,12 @@
 //! bit and the string it chose. Correlated: the sender's strings are `q` and `q ^ delta` for one `delta` of the session.
 //! This room knows no ring and no correlation of the online protocols.
 
+pub mod base;
 pub mod block;
+pub mod extension;
 pub mod hash;
 pub mod puncture;
+pub mod setup;
 pub mod silent;
 mod streams;
 pub mod subfield;

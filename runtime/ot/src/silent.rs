@@ -18,10 +18,11 @@ pub mod parameters;
 
 use ptc_net::PeerError;
 use rayon::prelude::*;
+use zeroize::{Zeroize, Zeroizing};
 
-use crate::block::{Block, Blocks, bit};
+use crate::block::{Block, Blocks};
 use crate::puncture::{self, LANES};
-use parameters::{ANSWER_BYTES, BATCH, DEPTH, LEAVES, NOISY, RESERVE, SECRET};
+use parameters::{ANSWER_BYTES, BATCH, DEPTH, LEAVES, RESERVE, RESERVE_SAMPLES, SECRET};
 
 /// Samples whose noise comes from trees that grow side by side.
 const GROUP: usize = LANES * LEAVES;
@@ -31,90 +32,117 @@ const GROUP_BYTES: usize = parameters::tree_bytes(LANES);
 
 pub struct Sender {
     delta: Block,
-    reserve: Blocks,
+    reserve: Reserve,
 }
 
 impl Sender {
     /// From `RESERVE` correlated transfers under an odd `delta`.
-    pub fn new(delta: Block, mut q: Blocks) -> Sender {
+    pub fn new(delta: Block, q: &[Block]) -> Sender {
         assert!(delta & 1 == 1, "the lowest bit of delta tells the choices apart");
-        assert_eq!(q.len(), RESERVE, "transfers to start from");
-        q.iter_mut().for_each(|q| *q &= !1);
-        Sender { delta, reserve: q }
+        Sender { delta, reserve: Reserve::new(q) }
     }
 
-    /// The message that makes the next batch at the receiver, and the batch.
-    pub fn answer(&mut self) -> (Vec<u8>, Blocks) {
-        let (secret, cots) = split(&self.reserve);
-        let mut samples = Blocks::zeros(NOISY);
+    pub fn delta(&self) -> Block {
+        self.delta
+    }
+
+    /// Writes the next batch to `q`. The message makes it at the receiver.
+    pub fn answer(&mut self, q: &mut [Block]) -> Vec<u8> {
         let mut message = vec![0; ANSWER_BYTES];
-        let groups = samples.par_chunks_mut(GROUP).zip(message.par_chunks_mut(GROUP_BYTES)).enumerate();
-        groups.zip(cots.par_chunks(GROUP_COTS)).for_each(|((group, (samples, message)), cots)| {
-            in_group(samples, |leaves| {
-                message.copy_from_slice(&puncture::plant(DEPTH as u32, cots, self.delta, leaves));
+        let delta = self.delta;
+        let (secret, groups) = self.reserve.spend(q);
+        groups.zip(message.par_chunks_mut(GROUP_BYTES)).for_each(|(group, message)| {
+            in_whole_group(group.samples, |leaves| {
+                message.copy_from_slice(&puncture::plant(DEPTH as u32, group.cots, delta, leaves));
                 leaves.iter_mut().for_each(|leaf| *leaf &= !1);
             });
-            code::encode(samples, group * GROUP, secret);
+            code::encode(group.samples, group.first, secret);
         });
-        (message, take_reserve(samples, &mut self.reserve))
+        self.reserve.turn();
+        message
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.delta.zeroize();
     }
 }
 
 pub struct Receiver {
-    reserve: Blocks,
+    reserve: Reserve,
 }
 
 impl Receiver {
-    /// From `RESERVE` correlated transfers and their choices, packed.
-    pub fn new(mut t: Blocks, choices: &[u64]) -> Receiver {
-        assert_eq!(t.len(), RESERVE, "transfers to start from");
-        assert_eq!(choices.len(), RESERVE.div_ceil(64), "words of choices");
-        for (at, t) in t.iter_mut().enumerate() {
-            *t = *t & !1 | Block::from(bit(choices, at));
-        }
-        Receiver { reserve: t }
+    /// From `RESERVE` correlated transfers; their lowest bits are the choices.
+    pub fn new(t: &[Block]) -> Receiver {
+        Receiver { reserve: Reserve::new(t) }
     }
 
-    /// The next batch. The lowest bits are the choices.
-    pub fn complete(&mut self, answer: &[u8]) -> Result<Blocks, PeerError> {
+    /// Writes the next batch to `t`. The lowest bits are the choices.
+    pub fn complete(&mut self, answer: &[u8], t: &mut [Block]) -> Result<(), PeerError> {
         if answer.len() != ANSWER_BYTES {
             return Err(PeerError::WrongLength { expected: ANSWER_BYTES, found: answer.len() });
         }
-        let (secret, cots) = split(&self.reserve);
-        let mut samples = Blocks::zeros(NOISY);
-        let groups = samples.par_chunks_mut(GROUP).zip(answer.par_chunks(GROUP_BYTES)).enumerate();
-        groups.zip(cots.par_chunks(GROUP_COTS)).try_for_each(|((group, (samples, answer)), cots)| {
-            in_group(samples, |leaves| {
-                let places = puncture::grow(DEPTH as u32, cots, &choices(cots), answer, leaves)?;
+        let (secret, groups) = self.reserve.spend(t);
+        groups.zip(answer.par_chunks(GROUP_BYTES)).try_for_each(|(group, answer)| {
+            in_whole_group(group.samples, |leaves| {
+                let choices = Zeroizing::new([choice_word(group.cots)]);
+                let places = puncture::grow(DEPTH as u32, group.cots, &*choices, answer, leaves)?;
                 mark(leaves, &places);
                 Ok::<_, PeerError>(())
             })?;
-            code::encode(samples, group * GROUP, secret);
+            code::encode(group.samples, group.first, secret);
             Ok::<_, PeerError>(())
         })?;
-        Ok(take_reserve(samples, &mut self.reserve))
+        self.reserve.turn();
+        Ok(())
     }
 }
 
-/// The lowest bits of blocks, packed: the choices of a batch.
-pub fn choices(t: &[Block]) -> Vec<u64> {
-    t.chunks(64).map(|t| t.iter().rev().fold(0, |word, t| word << 1 | (*t as u64 & 1))).collect()
+/// The transfers that the next batch consumes, and room for those that it leaves.
+struct Reserve {
+    held: Blocks,
+    next: Blocks,
 }
 
-/// The secret of the code, and the transfers of the trees.
-fn split(reserve: &[Block]) -> (&[Block; SECRET], &[Block]) {
-    reserve.split_first_chunk().expect("a reserve is longer than the secret")
+/// The samples whose noise comes from a group of trees.
+struct Group<'a> {
+    samples: &'a mut [Block],
+    /// The number of the first.
+    first: usize,
+    /// The transfers of the trees.
+    cots: &'a [Block],
 }
 
-/// Keeps the end of the samples for the next batch. The rest is the batch.
-fn take_reserve(mut samples: Blocks, reserve: &mut Blocks) -> Blocks {
-    reserve.copy_from_slice(&samples[BATCH..]);
-    samples.truncate(BATCH);
-    samples
+impl Reserve {
+    fn new(cots: &[Block]) -> Reserve {
+        assert_eq!(cots.len(), RESERVE, "transfers to start from");
+        let mut held = Blocks::zeros(RESERVE_SAMPLES);
+        held[..RESERVE].copy_from_slice(cots);
+        Reserve { held, next: Blocks::zeros(RESERVE_SAMPLES) }
+    }
+
+    /// The secret of the code, and what to fill: the samples of the next reserve, then those of `batch`.
+    fn spend<'a>(
+        &'a mut self,
+        batch: &'a mut [Block],
+    ) -> (&'a [Block; SECRET], impl IndexedParallelIterator<Item = Group<'a>>) {
+        assert_eq!(batch.len(), BATCH, "transfers of a batch");
+        let (secret, cots) = self.held[..RESERVE].split_first_chunk().expect("a reserve is longer than the secret");
+        let samples = self.next.par_chunks_mut(GROUP).chain(batch.par_chunks_mut(GROUP));
+        let groups = samples.zip(cots.par_chunks(GROUP_COTS)).enumerate();
+        (secret, groups.map(|(at, (samples, cots))| Group { samples, first: at * GROUP, cots }))
+    }
+
+    /// What was left is held; what was held is free.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.held, &mut self.next);
+    }
 }
 
-/// Fills the samples of the trees of a group. The last group may have fewer trees than lanes.
-fn in_group<T>(samples: &mut [Block], fill: impl FnOnce(&mut [Block]) -> T) -> T {
+/// Fills the samples of a group. The last group has fewer trees than grow side by side.
+fn in_whole_group<T>(samples: &mut [Block], fill: impl FnOnce(&mut [Block]) -> T) -> T {
     let trees = samples.len() / LEAVES;
     if trees == LANES {
         return fill(samples);
@@ -127,11 +155,17 @@ fn in_group<T>(samples: &mut [Block], fill: impl FnOnce(&mut [Block]) -> T) -> T
     result
 }
 
+/// The choices of a group's transfers.
+fn choice_word(t: &[Block]) -> u64 {
+    const { assert!(GROUP_COTS <= 64) };
+    t.iter().rev().fold(0, |word, t| word << 1 | (*t as u64 & 1))
+}
+
 /// The lowest bit of a leaf is one at its tree's place, else zero. The places are secrets: every leaf is written alike.
 fn mark(leaves: &mut [Block], places: &[u32]) {
-    let place: [u64; LANES] = std::array::from_fn(|lane| places.get(lane).map_or(0, |place| u64::from(*place)));
+    let places: [u64; LANES] = std::array::from_fn(|lane| places.get(lane).map_or(0, |place| u64::from(*place)));
     for (number, leaves) in (0..).zip(leaves.as_chunks_mut::<LANES>().0) {
-        for (leaf, place) in leaves.iter_mut().zip(place) {
+        for (leaf, place) in leaves.iter_mut().zip(places) {
             let there = (place ^ number).wrapping_sub(1) >> 63;
             *leaf = *leaf & !1 | Block::from(there);
         }
@@ -143,18 +177,27 @@ mod tests {
     use super::*;
     use ptc_ring::Seed;
 
-    use crate::block::spread;
+    use crate::block::{bit, spread};
 
     const DELTA: Block = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3211;
 
     /// Both parties at the start, as base transfers leave them.
     fn parties(seed: u8) -> (Sender, Receiver) {
         let seed = Seed::from_bytes([seed; 32]);
-        let q = draw(&seed, RESERVE);
+        let q: Vec<Block> = draw(&seed, RESERVE).iter().map(|q| q & !1).collect();
         let choices = seed.stream(1, 0).words(RESERVE.div_ceil(64));
-        let t = q.iter().enumerate().map(|(at, q)| q ^ spread(bit(&choices, at)) & DELTA);
-        let t = Blocks::new(t.collect());
-        (Sender::new(DELTA, q), Receiver::new(t, &choices))
+        let t: Vec<Block> = q.iter().enumerate().map(|(at, q)| q ^ spread(bit(&choices, at)) & DELTA).collect();
+        (Sender::new(DELTA, &q), Receiver::new(&t))
+    }
+
+    fn answer(sender: &mut Sender) -> (Vec<u8>, Vec<Block>) {
+        let mut q = vec![0; BATCH];
+        (sender.answer(&mut q), q)
+    }
+
+    fn complete(receiver: &mut Receiver, answer: &[u8]) -> Result<Vec<Block>, PeerError> {
+        let mut t = vec![0; BATCH];
+        receiver.complete(answer, &mut t).map(|()| t)
     }
 
     fn draw(seed: &Seed, count: usize) -> Blocks {
@@ -176,9 +219,9 @@ mod tests {
         let (mut sender, mut receiver) = parties(1);
         let mut seen = vec![];
         for _ in 0..3 {
-            let (answer, q) = sender.answer();
-            assert_eq!(answer.len(), ANSWER_BYTES);
-            let t = receiver.complete(&answer).unwrap();
+            let (message, q) = answer(&mut sender);
+            assert_eq!(message.len(), ANSWER_BYTES);
+            let t = complete(&mut receiver, &message).unwrap();
             check_correlation(&q, &t);
             seen.extend_from_slice(&q);
         }
@@ -190,11 +233,8 @@ mod tests {
     #[test]
     fn choices_look_random() {
         let (mut sender, mut receiver) = parties(2);
-        let t = receiver.complete(&sender.answer().0).unwrap();
-        let choices = choices(&t);
-        assert_eq!(choices.len(), BATCH.div_ceil(64));
-        let bits: Vec<u64> = (0..BATCH).map(|at| bit(&choices, at)).collect();
-        assert!(bits.iter().zip(&*t).all(|(bit, t)| *bit == *t as u64 & 1));
+        let t = complete(&mut receiver, &answer(&mut sender).0).unwrap();
+        let bits: Vec<u64> = t.iter().map(|t| *t as u64 & 1).collect();
         // Ones, and changes at distances of a bit, a tree of four, a word and a block of noise.
         let deviations = |ones: usize, of: usize| (ones as f64 - of as f64 / 2.0).abs() / (of as f64 / 4.0).sqrt();
         assert!(deviations(bits.iter().sum::<u64>() as usize, BATCH) < 5.0);
@@ -213,7 +253,7 @@ mod tests {
     #[test]
     fn sessions_differ() {
         let ((mut one, _), (mut other, _)) = (parties(3), parties(6));
-        let ((one_answer, one_q), (other_answer, other_q)) = (one.answer(), other.answer());
+        let ((one_answer, one_q), (other_answer, other_q)) = (answer(&mut one), answer(&mut other));
         let blocks = |bytes: &[u8]| bytes.as_chunks::<16>().0.to_vec();
         assert!(blocks(&one_answer).iter().zip(blocks(&other_answer)).all(|(one, other)| *one != other));
         assert!(one_q.iter().zip(&*other_q).all(|(one, other)| one != other));
@@ -222,15 +262,15 @@ mod tests {
     #[test]
     fn answers_of_wrong_length_are_refused() {
         let (mut sender, mut receiver) = parties(4);
-        let (mut answer, q) = sender.answer();
+        let (mut message, q) = answer(&mut sender);
         for length in [0, 1, ANSWER_BYTES - 1] {
-            let result = receiver.complete(&answer[..length]);
+            let result = complete(&mut receiver, &message[..length]);
             assert!(matches!(result, Err(PeerError::WrongLength { expected: ANSWER_BYTES, found }) if found == length));
         }
-        answer.push(0);
-        assert!(matches!(receiver.complete(&answer), Err(PeerError::WrongLength { .. })));
+        message.push(0);
+        assert!(matches!(complete(&mut receiver, &message), Err(PeerError::WrongLength { .. })));
         // A refused answer costs nothing: the true one still fits.
-        check_correlation(&q, &receiver.complete(&answer[..ANSWER_BYTES]).unwrap());
+        check_correlation(&q, &complete(&mut receiver, &message[..ANSWER_BYTES]).unwrap());
     }
 
     /// Any content is taken: what the sender makes wrong is wrong for itself.
@@ -238,7 +278,7 @@ mod tests {
     fn answers_of_any_content_are_taken() {
         let (_, mut receiver) = parties(5);
         for byte in [0, 0xff] {
-            assert_eq!(receiver.complete(&[byte; ANSWER_BYTES]).unwrap().len(), BATCH);
+            assert_eq!(complete(&mut receiver, &[byte; ANSWER_BYTES]).unwrap().len(), BATCH);
         }
     }
 }

@@ -186,7 +186,10 @@ pub(crate) mod tests {
             let q = sender.answer(count, &request).unwrap();
             assert_eq!((q.len(), t.len()), (count, count));
             for (q, t) in q.iter().zip(t.iter()) {
-                assert!(q & 1 == 0 && *t == q ^ spread(*t as u64) & sender.delta, "field of 2^{bits}, {count} transfers");
+                assert!(
+                    q & 1 == 0 && *t == q ^ spread(*t as u64) & sender.delta,
+                    "field of 2^{bits}, {count} transfers"
+                );
             }
             ones += t.iter().filter(|t| *t & 1 == 1).count();
             total += count;

@@ -16,6 +16,7 @@
 //! Its sibling `(2396160, 2^17, 1170)` carries half the bytes and is slower: its secret leaves the second cache.
 
 use crate::block::BLOCK_BYTES;
+use crate::puncture::LANES;
 
 /// Bits of the secret. Positions are 16-bit numbers.
 pub const SECRET: usize = 1 << 16;
@@ -31,8 +32,10 @@ pub const NOISY: usize = TREES * LEAVES;
 
 /// Correlated transfers that a batch consumes: the secret, then a choice for each level of each tree.
 pub const RESERVE: usize = SECRET + TREES * DEPTH;
+/// Samples of the first trees, in whole groups of those that grow side by side: they are the next reserve.
+pub const RESERVE_SAMPLES: usize = RESERVE.next_multiple_of(LANES * LEAVES);
 /// Correlated transfers that a batch hands out.
-pub const BATCH: usize = NOISY - RESERVE;
+pub const BATCH: usize = NOISY - RESERVE_SAMPLES;
 /// The one message of a batch, sender to receiver.
 pub const ANSWER_BYTES: usize = tree_bytes(TREES);
 
@@ -41,7 +44,7 @@ pub const fn tree_bytes(trees: usize) -> usize {
     BLOCK_BYTES * (DEPTH - 1) * trees
 }
 
-const _: () = assert!(SECRET == u16::MAX as usize + 1 && RESERVE < NOISY);
+const _: () = assert!(SECRET == u16::MAX as usize + 1 && RESERVE_SAMPLES < NOISY);
 
 #[cfg(test)]
 mod tests {
@@ -169,7 +172,7 @@ mod tests {
     #[test]
     fn sizes_of_a_batch() {
         assert_eq!((NOISY, SECRET, TREES), (870_400, 65_536, 850));
-        assert_eq!((RESERVE, BATCH, ANSWER_BYTES), (74_036, 796_364, 122_400));
+        assert_eq!((RESERVE, BATCH, ANSWER_BYTES), (74_036, 792_576, 122_400));
     }
 
     #[test]
