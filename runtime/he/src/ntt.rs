@@ -7,6 +7,8 @@
 //! squares of 8 by 8 that vector backends keep in registers and transpose half way; slots stay transposed: that of place
 //! `64·b + 8·r + c` is `64·b + 8·c + r`. All backends give the same words.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod ifma;
 mod portable;
 
 use crate::aligned::Aligned;
@@ -33,17 +35,23 @@ pub struct Transform {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Portable,
+    /// Vectors with 52-bit multipliers.
+    #[cfg(target_arch = "x86_64")]
+    Ifma,
 }
 
 /// Factors of all layers: that of block `b` of `2^l` is at `2^l + b`. Values and quotients of one factor lie apart.
 struct Roots {
     values: Aligned,
     quotients: Aligned,
+    /// Those of the last layers once more, in the order in which vectors take them.
+    tail: Aligned,
 }
 
 impl Roots {
-    fn new(prime: &Prime, degree: usize, root: u64) -> Roots {
-        let mut roots = Roots { values: Aligned::zeros(degree), quotients: Aligned::zeros(degree) };
+    fn new(prime: &Prime, degree: usize, root: u64, backend: Backend) -> Roots {
+        let tail = Aligned::zeros(0);
+        let mut roots = Roots { values: Aligned::zeros(degree), quotients: Aligned::zeros(degree), tail };
         let mut power = 1;
         for exponent in 0..degree {
             let place = reverse(exponent, degree);
@@ -51,6 +59,12 @@ impl Roots {
             roots.values.words_mut()[place] = factor.value;
             roots.quotients.words_mut()[place] = factor.quotient;
             power = prime.mul(power, root);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if backend == Backend::Ifma {
+            let words = ifma::tail(degree, |place| roots.at(place));
+            roots.tail = Aligned::zeros(words.len());
+            roots.tail.words_mut().copy_from_slice(&words);
         }
         roots
     }
@@ -68,12 +82,14 @@ impl Transform {
     pub fn with_backend(prime: Prime, degree: usize, backend: Backend) -> Transform {
         assert!(degree.is_power_of_two() && DEGREES.contains(&degree), "a transform of degree {degree}");
         assert!(backend.works(), "{backend:?} does not run on this machine");
+        // A single block is not worth a vector.
+        let backend = if degree == BLOCK { Backend::Portable } else { backend };
         let root = prime.root(2 * degree as u64);
-        let inverse = Roots::new(&prime, degree, prime.inverse(root));
+        let inverse = Roots::new(&prime, degree, prime.inverse(root), backend);
         let scale = prime.inverse(degree as u64);
         let last = prime.mul(scale, inverse.at(1).value);
         let scale = [prime.factor(scale), prime.factor(last)];
-        Transform { prime, degree, forward: Roots::new(&prime, degree, root), inverse, scale, backend }
+        Transform { prime, degree, forward: Roots::new(&prime, degree, root, backend), inverse, scale, backend }
     }
 
     pub fn prime(&self) -> &Prime {
@@ -93,6 +109,8 @@ impl Transform {
         assert_eq!(words.len(), self.degree, "words of a polynomial");
         match self.backend {
             Backend::Portable => portable::forward(self, words),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Ifma => ifma::forward(self, words),
         }
     }
 
@@ -101,11 +119,14 @@ impl Transform {
         assert_eq!(words.len(), self.degree, "words of a polynomial");
         match self.backend {
             Backend::Portable => portable::inverse(self, words),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Ifma => ifma::inverse(self, words),
         }
     }
 
     /// The slots `first .. first + slots.len()` of a polynomial whose coefficients vanish but for the first, reduced ones:
-    /// as many as a power of two from 64 up. `first` and the length are multiples of their number.
+    /// as many as a power of two from 64 up. `first` and the length are multiples of their number. What comes out is
+    /// congruent and below `2^52`, but not reduced: factors for [`crate::dot`].
     ///
     /// All layers above find zero in the other half, so that every block starts as a copy of `coefficients`.
     pub fn forward_short(&self, coefficients: &[u64], first: usize, slots: &mut [u64]) {
@@ -115,21 +136,30 @@ impl Transform {
         assert!(first + slots.len() <= self.degree, "slots {first} .. {}", first + slots.len());
         match self.backend {
             Backend::Portable => portable::forward_short(self, coefficients, first, slots),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Ifma => ifma::forward_short(self, coefficients, first, slots),
         }
     }
 }
 
 impl Backend {
-    pub const ALL: [Backend; 1] = [Backend::Portable];
+    /// From the fastest down.
+    pub const ALL: &[Backend] = &[
+        #[cfg(target_arch = "x86_64")]
+        Backend::Ifma,
+        Backend::Portable,
+    ];
 
     /// The best that this machine has.
     pub fn fastest() -> Backend {
-        Backend::Portable
+        Backend::ALL.iter().copied().find(|backend| backend.works()).expect("portable code works")
     }
 
     pub fn works(self) -> bool {
         match self {
             Backend::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Backend::Ifma => ifma::works(),
         }
     }
 }
@@ -152,7 +182,7 @@ fn reverse(place: usize, size: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prime::choose;
+    use crate::prime::{RADIX_MASK, choose};
     use proptest::prelude::*;
     use ptc_ring::Seed;
 
@@ -181,6 +211,8 @@ mod tests {
             for first in [0, (degree - size) / size / 2 * size] {
                 let mut slots = vec![0; degree - first];
                 other.forward_short(&words[..size], first, &mut slots);
+                assert!(slots.iter().all(|slot| *slot <= RADIX_MASK));
+                slots.iter_mut().for_each(|slot| *slot = prime.reduce(*slot));
                 assert!(slots == padded[first..], "{backend:?} {size} of {degree} coefficients, {bits} bits");
             }
         }
@@ -205,7 +237,7 @@ mod tests {
 
     #[test]
     fn products_of_slots_are_products_of_polynomials() {
-        for backend in Backend::ALL.into_iter().filter(|backend| backend.works()) {
+        for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {
             for (degree, bits) in [(2048, 36), (2048, 50), (4096, 47), (4096, 48)] {
                 let prime = choose(degree, &[bits])[0];
                 let transform = Transform::with_backend(prime, degree, backend);
@@ -230,7 +262,7 @@ mod tests {
 
     #[test]
     fn backends_agree_at_the_edges() {
-        for backend in Backend::ALL.into_iter().filter(|backend| backend.works()) {
+        for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {
             for degree in DEGREES.start().ilog2()..=DEGREES.end().ilog2() {
                 let degree = 1 << degree;
                 for bits in [30, 36, 43, 46, 47, 48, 50] {
@@ -248,7 +280,7 @@ mod tests {
         #[test]
         fn backends_agree(seed in any::<[u8; 32]>(), bits in 30u32..=50, log in 6u32..=14) {
             let words = Seed::from_bytes(seed).stream(0, 0).words(1 << log);
-            for backend in Backend::ALL.into_iter().filter(|backend| backend.works()) {
+            for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {
                 check(backend, bits, 1 << log, &words);
             }
         }

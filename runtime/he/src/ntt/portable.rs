@@ -16,7 +16,7 @@ pub fn forward_short(transform: &Transform, coefficients: &[u64], first: usize, 
         block.copy_from_slice(coefficients);
     }
     layers(transform, slots, first, coefficients.len());
-    finish(transform, slots);
+    transpose(slots);
 }
 
 /// The layers of blocks of `size` and less, on `words` from place `first` on.
