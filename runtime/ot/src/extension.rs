@@ -8,6 +8,7 @@ use ptc_net::PeerError;
 use ptc_plan::two_party::transfer::SILENT_BATCH;
 
 use crate::block::{Block, Blocks};
+use crate::silent::parameters::ANSWER_BYTES;
 use crate::{silent, subfield};
 
 pub enum Sender {
@@ -42,9 +43,9 @@ impl Sender {
         match self {
             Sender::Subfield(_) => (vec![], Started::Awaited(count)),
             Sender::Silent(sender) => {
-                let made = (0..batches(count)).map(|_| sender.answer());
-                let (messages, made): (Vec<_>, Vec<_>) = made.unzip();
-                (messages.concat(), Started::Made(joined(made)))
+                let (mut q, mut messages) = (Blocks::zeros(count), Vec::with_capacity(batches(count) * ANSWER_BYTES));
+                q.chunks_mut(SILENT_BATCH).for_each(|q| messages.extend(sender.answer(q)));
+                (messages, Started::Made(q))
             }
         }
     }
@@ -75,13 +76,14 @@ impl Receiver {
     pub fn finish(&mut self, started: Started, message: &[u8]) -> Result<Blocks, PeerError> {
         match (self, started) {
             (Receiver::Silent(receiver), Started::Awaited(count)) => {
-                let expected = batches(count) * silent::parameters::ANSWER_BYTES;
+                let expected = batches(count) * ANSWER_BYTES;
                 if message.len() != expected {
                     return Err(PeerError::WrongLength { expected, found: message.len() });
                 }
-                let answers = message.chunks(silent::parameters::ANSWER_BYTES);
-                let made: Result<Vec<_>, _> = answers.map(|answer| receiver.complete(answer)).collect();
-                made.map(joined)
+                let mut t = Blocks::zeros(count);
+                let mut answers = t.chunks_mut(SILENT_BATCH).zip(message.chunks(ANSWER_BYTES));
+                answers.try_for_each(|(t, answer)| receiver.complete(answer, t))?;
+                Ok(t)
             }
             (_, Started::Made(blocks)) => silence(message).map(|()| blocks),
             (Receiver::Subfield(_), Started::Awaited(_)) => unreachable!("this receiver does not wait"),
@@ -100,19 +102,6 @@ fn batches(count: usize) -> usize {
     count / SILENT_BATCH
 }
 
-fn joined(mut made: Vec<Blocks>) -> Blocks {
-    if made.len() == 1 {
-        return made.pop().expect("one batch");
-    }
-    let mut all = Blocks::zeros(made.iter().map(|blocks| blocks.len()).sum());
-    let mut at = 0;
-    for blocks in made {
-        all[at..][..blocks.len()].copy_from_slice(&blocks);
-        at += blocks.len();
-    }
-    all
-}
-
 fn silence(message: &[u8]) -> Result<(), PeerError> {
     if message.is_empty() { Ok(()) } else { Err(PeerError::WrongLength { expected: 0, found: message.len() }) }
 }
@@ -124,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_plan_knows_the_sizes() {
-        use silent::parameters::{ANSWER_BYTES, BATCH, RESERVE};
+        use silent::parameters::{BATCH, RESERVE};
         assert_eq!((SILENT_RESERVE, SILENT_BATCH), (RESERVE, BATCH));
         assert_eq!(Extension::Silent.bytes(3 * BATCH).sender, 3 * ANSWER_BYTES as u64);
         for bits in [1, 2, 4, 8] {

@@ -17,7 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::base;
 use crate::block::{BLOCK_BYTES, Block, Blocks, spread};
-use crate::extension::{Receiver, Sender, choices};
+use crate::extension::{Receiver, Sender};
 use crate::hash;
 use crate::puncture::{self, grow, leaves_len, place, plant};
 use crate::{silent, subfield};
@@ -43,8 +43,7 @@ pub fn setup(party: Party, extension: Extension, channel: &mut impl Channel) -> 
             let expected = request.len();
             let request = channel.exchange(request, expected)?;
             let q = sender.answer(silent::parameters::RESERVE, &request)?;
-            let choices = Zeroizing::new(choices(&t));
-            let (sender, receiver) = (silent::Sender::new(sender.delta(), q), silent::Receiver::new(t, &choices));
+            let (sender, receiver) = (silent::Sender::new(sender.delta(), &q), silent::Receiver::new(&t));
             Ok(Transfers { sender: Sender::Silent(sender), receiver: Receiver::Silent(receiver) })
         }
     }

@@ -25,7 +25,7 @@ pub const RESERVE_BITS: u32 = 4;
 
 /// Transfers that silent extension starts from, those that a batch hands out, and its message: `ptc_ot::silent`.
 pub const SILENT_RESERVE: usize = 74_036;
-pub const SILENT_BATCH: usize = 796_364;
+pub const SILENT_BATCH: usize = 792_576;
 pub const SILENT_BYTES: u64 = 122_400;
 
 impl Extension {
