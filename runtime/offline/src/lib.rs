@@ -12,4 +12,5 @@ pub mod pool;
 pub mod receive;
 mod seeds;
 pub mod stream;
+pub mod two_party;
 pub mod weights;

@@ -5,8 +5,8 @@
 //! as [`transfer`] says) and from *corrections*, by which a sender turns what its transfers happened to yield into what
 //! was asked for. Transfers go both ways; index 0 is what the server sends, 1 what the client does.
 //!
-//! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; a batch is one exchange of
-//! corrections, before which both parties extend their stocks of transfers where these are too small for it.
+//! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; what is sent when is in
+//! [`schedule`], and what that costs in [`price`].
 
 use crate::bill::{Correlation, bill};
 use crate::file::Plan;
@@ -16,15 +16,17 @@ use crate::two_party::encrypted::Product;
 pub mod elementwise;
 pub mod encrypted;
 pub mod parameters;
+pub mod price;
+pub mod schedule;
 pub mod transfer;
 
 /// Elements of a piece are a multiple of this, so that pieces of packed elements and of planes join on whole words.
 const GRAIN: usize = 64;
 
-/// Transfers of a batch, both directions together; a piece that needs more is a batch of its own.
-pub const BATCH_TRANSFERS: usize = 1 << 21;
+/// Work of a batch, in transfers; a piece that is more is a batch of its own.
+pub const BATCH_WORK: usize = 1 << 21;
 
-/// Bytes of the levels of a punctured tree, for each of them (half-tree, Guo et al., EUROCRYPT 2023).
+/// Bytes of each level of a punctured tree but the first (half-tree, Guo et al., EUROCRYPT 2023).
 pub const LEVEL_BYTES: u64 = 16;
 
 /// What one party sends in making a correlation: random transfers that it takes the sender's part in, and bytes.
@@ -52,7 +54,8 @@ pub fn transfers(correlation: &Correlation) -> Transfers {
         CrossMul { count, period, bits } => server(product(period, count, bits, bits)),
         Mul { count, each, bits } => both(product(count / each.max(1), count, bits, bits)),
         Square { count, bits } => server(product(count, count, bits - 1, bits - 1)),
-        Wrap { count, bits } => server(Share { transfers: count, bytes: packed(count, bits) }),
+        // The server's bit is what the transfer yields, so that the correction is even.
+        Wrap { count, bits } => server(Share { transfers: count, bytes: packed(count, bits - 1) }),
         Compare { count, bits } => {
             let low = bits as usize - 1;
             let pairs: usize = carry_levels(carry_digits(bits)).into_iter().sum();
@@ -61,7 +64,10 @@ pub fn transfers(correlation: &Correlation) -> Transfers {
             [add(leaves, joined), joined]
         }
         And { count } => both(Share { transfers: count, bytes: 0 }),
-        BitToShare { count, bits } => server(Share { transfers: count, bytes: packed(count, bits - 1) }),
+        // Twice the product of both parties' bits, as of a wrap in the ring of one bit less.
+        BitToShare { count, bits } => {
+            server(Share { transfers: count, bytes: packed(count, bits.saturating_sub(2)) })
+        }
         Gate { count, bits } => [
             Share { transfers: count, bytes: packed(count, bits - 1) },
             Share { transfers: count, bytes: 0 },
@@ -89,7 +95,7 @@ pub fn product(values: usize, count: usize, choice_bits: u32, bits: u32) -> Shar
 /// Shares of the unit vectors of `count` random numbers of `index_bits` bits, in `Z_2^bits`: a punctured tree each, and a
 /// vector.
 fn rotated(count: usize, index_bits: u32, bits: u32) -> Share {
-    let levels = LEVEL_BYTES * u64::from(index_bits) * count as u64;
+    let levels = LEVEL_BYTES * u64::from(index_bits - 1) * count as u64;
     Share { transfers: count * index_bits as usize, bytes: levels + packed(count << index_bits, bits) }
 }
 
@@ -116,16 +122,36 @@ pub fn products(correlation: &Correlation) -> Vec<Product> {
     }
 }
 
+/// What making a correlation costs, roughly, in the time of a transfer.
+pub fn work(correlation: &Correlation) -> usize {
+    use Correlation::*;
+    let [server, client] = transfers(correlation);
+    let moved = server.transfers + client.transfers;
+    // A string that is made longer costs a hash for each two elements; entries of rotated tables are many and cheap.
+    match *correlation {
+        StaticMul { count, factor_bits, .. } => moved.max(count * factor_bits as usize / 2),
+        CrossMul { count, bits, .. } => moved.max(count * bits as usize / 2),
+        Mul { count, bits, .. } => moved.max(count * bits as usize),
+        Table { count, index_bits, ref rings, .. } => moved + (count << (2 * index_bits)) / 32 * (1 + rings.len()),
+        Exp2 { count, exp } => moved + (count << (2 * exp.index_bits)) / 32,
+        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => {
+            products(correlation).iter().map(|p| p.batch * p.rows * p.inner * p.columns / 8).sum()
+        }
+        Square { .. } | Wrap { .. } | Compare { .. } | And { .. } | BitToShare { .. } | Gate { .. } => moved,
+    }
+}
+
 /// `correlation` cut into such of fewer elements, in order.
 pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
     use Correlation::*;
     let cut = |count: usize, grain: usize, piece: &dyn Fn(usize) -> Correlation| -> Vec<Correlation> {
-        let [server, client] = transfers(correlation);
-        let needed = server.transfers + client.transfers;
-        // As many elements as half a batch has transfers for, in whole grains.
-        let each = (BATCH_TRANSFERS / 2).saturating_mul(count).checked_div(needed).unwrap_or(count);
+        // As many elements as half a batch has time for, in whole grains.
+        let each = (BATCH_WORK / 2).saturating_mul(count).checked_div(work(correlation)).unwrap_or(count);
         let each = (each / grain).max(1) * grain;
-        (0..count).step_by(each).map(|first| piece(each.min(count - first))).collect()
+        match count {
+            0 => vec![correlation.clone()],
+            _ => (0..count).step_by(each).map(|first| piece(each.min(count - first))).collect(),
+        }
     };
     match *correlation {
         Mul { count, each, bits } => cut(count, GRAIN * each.max(1), &|count| Mul { count, each, bits }),
@@ -140,6 +166,10 @@ pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
             Table { count, index_bits, rings, values }
         }),
         Exp2 { count, exp } => cut(count, GRAIN, &|count| Exp2 { count, exp }),
+        // One factor for each element: no piece shares one with another.
+        CrossMul { count, period, bits } if count == period => {
+            cut(count, GRAIN, &|count| CrossMul { count, period: count, bits })
+        }
         StaticMatMul { .. } | StaticMul { .. } | CrossMatMul { .. } | CrossMul { .. } | MatMul { .. } => {
             vec![correlation.clone()]
         }
@@ -175,15 +205,14 @@ pub fn batches(plan: &Plan) -> Vec<Batch> {
     let cut = |(place, (step, whole)): (usize, (usize, Correlation))| {
         pieces(&whole).into_iter().map(move |correlation| Piece { step, place, correlation })
     };
-    let (mut batches, mut needed) = (vec![Batch::default()], 0);
+    let (mut batches, mut filled) = (vec![Batch::default()], 0);
     for piece in all.flat_map(cut) {
-        let [server, client] = transfers(&piece.correlation);
-        let more = server.transfers + client.transfers;
-        if needed + more > BATCH_TRANSFERS && needed > 0 {
+        let more = work(&piece.correlation);
+        if filled + more > BATCH_WORK && filled > 0 {
             batches.push(Batch::default());
-            needed = 0;
+            filled = 0;
         }
-        needed += more;
+        filled += more;
         batches.last_mut().expect("there is always one").pieces.push(piece);
     }
     batches.retain(|batch| !batch.pieces.is_empty());

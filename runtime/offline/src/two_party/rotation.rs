@@ -1,0 +1,308 @@
+//! Tables rotated by a secret, and the powers of `exp2`.
+//!
+//! Input: transfers of the server, `index_bits` for each element. Output: [`RotatedTables`]. Security: semi-honest.
+//! Message: of the server, the levels of punctured trees ([`ptc_ot::puncture`]), and for each element a vector behind the
+//! sum of a tree's leaves, of which the client lacks one. Price: [`ptc_plan::two_party::transfers`].
+//!
+//! A tree has a leaf for each rotation, expanded to a row `G_x` of as many ring elements as a table has entries. The client
+//! lacks the row of its share `r1` of the rotation. The server's vector `b` depends on its own share `r0`; it sends
+//! `K = b + sum G_x`. With `rot_x(v)[t] = v[t - x]` the server's share is `-sum rot_x(G_x)`, and the client's
+//! `sum rot_x(G_x) + rot_r1(K - sum G_x)`, where its wrong row drops out: shares of `rot_r1(b)`. For one table `b` is the
+//! table rotated by `r0`; for several a unit vector, so that the shares are of the unit vector of `r0 + r1` and each rotated
+//! table is a public linear map of them.
+//!
+//! [`RotatedTables`]: ptc_correlation::types::RotatedTables
+
+use ptc_correlation::assemble::Piece as Part;
+use ptc_net::PeerError;
+use ptc_ot::block::{Block, Blocks};
+use ptc_ot::{hash, puncture};
+use ptc_plan::bill::power_table;
+use ptc_plan::step::{Exp2, Party};
+use ptc_ring::pack::{pack, packed_len, unpack};
+use ptc_ring::tensor::reduce_slice;
+use ptc_ring::{Prg, Share};
+
+use super::made::{Started, ring};
+use super::product::{Shape, check_length};
+use super::transfers::Transfers;
+use super::triple;
+
+/// Public tables of `2^index_bits` entries, with the ring of each.
+pub struct Tables {
+    pub index_bits: u32,
+    pub rings: Vec<u32>,
+    pub values: Vec<Vec<u64>>,
+}
+
+impl Tables {
+    fn entries(&self) -> usize {
+        1 << self.index_bits
+    }
+
+    /// The ring of the vectors.
+    fn ring(&self) -> u32 {
+        self.rings.iter().copied().max().unwrap_or(1)
+    }
+
+    /// What the server's share of a rotation adds: see the head of this file.
+    fn vector(&self, rotation: u64, out: &mut [u64]) {
+        match &self.values[..] {
+            [table] => {
+                out.copy_from_slice(table);
+                rotate(out, rotation, self.index_bits);
+            }
+            _ => out.iter_mut().enumerate().for_each(|(at, out)| *out = equal(at as u64, rotation)),
+        }
+    }
+
+    /// Shares of the rotated tables, from those of what the vectors became.
+    fn tables(&self, vectors: Share) -> Vec<Share> {
+        if let [_] = self.values[..] {
+            return vec![vectors];
+        }
+        let entries = self.entries();
+        let convolve = |(table, bits): (&Vec<u64>, &u32)| {
+            let mut out = Share::zeros(*bits, vectors.len());
+            for (vector, out) in vectors.data.chunks(entries).zip(out.data.chunks_mut(entries)) {
+                for (x, entry) in table.iter().enumerate() {
+                    let (end, start) = vector.split_at(entries - x);
+                    let turned = start.iter().chain(end);
+                    out.iter_mut().zip(turned).for_each(|(out, v)| *out = out.wrapping_add(entry.wrapping_mul(*v)));
+                }
+            }
+            reduce_slice(&mut out.data, *bits);
+            out
+        };
+        self.values.iter().zip(&self.rings).map(convolve).collect()
+    }
+
+    pub fn message_bytes(&self, count: usize) -> usize {
+        puncture::message_bytes(self.index_bits, count) + packed_len(count * self.entries(), self.ring()) as usize
+    }
+}
+
+/// Parts: the rotation, then each table.
+pub fn rotated(party: Party, count: usize, tables: Tables, transfers: Transfers, stream: &mut Prg) -> Started {
+    match party {
+        Party::Server => {
+            let rotation = Share { bits: tables.index_bits, data: stream.ring(tables.index_bits, count) };
+            let (vectors, message) = plant(count, &tables, &rotation, &transfers);
+            Started::new(message, move |message| {
+                check_length(message, 0)?;
+                Ok(parts(rotation, tables.tables(vectors)))
+            })
+        }
+        Party::Client => Started::new(vec![], move |message| {
+            let (rotation, vectors) = grow(count, &tables, &transfers, message)?;
+            Ok(parts(rotation, tables.tables(vectors)))
+        }),
+    }
+}
+
+fn parts(rotation: Share, tables: Vec<Share>) -> Vec<Part> {
+    std::iter::once(rotation).chain(tables).map(ring).collect()
+}
+
+fn plant(count: usize, tables: &Tables, rotation: &Share, transfers: &Transfers) -> (Share, Vec<u8>) {
+    let (depth, entries, bits) = (tables.index_bits, tables.entries(), tables.ring());
+    let mut leaves = Blocks::zeros(puncture::leaves_len(depth, count));
+    let sent = &transfers.sent;
+    let mut message = puncture::plant(depth, sent.pads(), sent.delta(), &mut leaves);
+    let (mut shares, sums) = rows(count, depth, bits, &leaves, sent.leaf_tweak());
+    let mut vectors = Share::zeros(bits, count * entries);
+    for (at, vector) in vectors.data.chunks_mut(entries).enumerate() {
+        tables.vector(rotation.data[at], vector);
+    }
+    vectors.data.iter_mut().zip(&sums.data).for_each(|(vector, sum)| *vector = vector.wrapping_add(*sum));
+    pack(&vectors.data, bits, &mut message);
+    shares.data.iter_mut().for_each(|share| *share = share.wrapping_neg());
+    reduce_slice(&mut shares.data, bits);
+    (shares, message)
+}
+
+fn grow(
+    count: usize,
+    tables: &Tables,
+    transfers: &Transfers,
+    message: &[u8],
+) -> Result<(Share, Share), PeerError> {
+    let (depth, entries, bits) = (tables.index_bits, tables.entries(), tables.ring());
+    check_length(message, tables.message_bytes(count))?;
+    let (levels, packed) = message.split_at(puncture::message_bytes(depth, count));
+    let mut leaves = Blocks::zeros(puncture::leaves_len(depth, count));
+    let received = &transfers.received;
+    let choices = received.choice_planes(1, depth as usize * count);
+    let positions = puncture::grow(depth, received.pads(), &choices, levels, &mut leaves)?;
+    let rotation = Share { bits: depth, data: positions.iter().map(|position| u64::from(*position)).collect() };
+    let (mut shares, sums) = rows(count, depth, bits, &leaves, received.leaf_tweak());
+    let mut vectors = Share { bits, data: unpack(packed, bits, count * entries).expect("the length was checked") };
+    vectors.data.iter_mut().zip(&sums.data).for_each(|(vector, sum)| *vector = vector.wrapping_sub(*sum));
+    for (at, vector) in vectors.data.chunks_mut(entries).enumerate() {
+        rotate(vector, rotation.data[at], depth);
+    }
+    shares.data.iter_mut().zip(&vectors.data).for_each(|(share, vector)| *share = share.wrapping_add(*vector));
+    reduce_slice(&mut shares.data, bits);
+    Ok((rotation, shares))
+}
+
+/// Blocks that are expanded at a time.
+const EXPANDED: usize = 1024;
+
+/// Of each tree, the sums of its rows, each rotated by its number, and as they are; not reduced.
+fn rows(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak: Block) -> (Share, Share) {
+    if bits <= 32 { rows_of::<u32>(count, depth, bits, leaves, tweak) } else { rows_of::<u64>(count, depth, bits, leaves, tweak) }
+}
+
+/// An element of a row before it is reduced.
+trait Word: Copy + Default + Into<u64> {
+    /// How many fill a block.
+    const SPLIT: usize;
+
+    fn split(block: Block, out: &mut [Self]);
+
+    fn plus(self, other: Self) -> Self;
+}
+
+impl Word for u32 {
+    const SPLIT: usize = 4;
+
+    #[inline(always)]
+    fn split(block: Block, out: &mut [u32]) {
+        let words = [block as u32, (block >> 32) as u32, (block >> 64) as u32, (block >> 96) as u32];
+        out.copy_from_slice(&words[..out.len()]);
+    }
+
+    #[inline(always)]
+    fn plus(self, other: u32) -> u32 {
+        self.wrapping_add(other)
+    }
+}
+
+impl Word for u64 {
+    const SPLIT: usize = 2;
+
+    #[inline(always)]
+    fn split(block: Block, out: &mut [u64]) {
+        let words = [block as u64, (block >> 64) as u64];
+        out.copy_from_slice(&words[..out.len()]);
+    }
+
+    #[inline(always)]
+    fn plus(self, other: u64) -> u64 {
+        self.wrapping_add(other)
+    }
+}
+
+fn rows_of<W: Word>(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak: Block) -> (Share, Share) {
+    let entries = 1usize << depth;
+    let each = entries.div_ceil(W::SPLIT);
+    let (mut rotated, mut plain) = (Share::zeros(bits, count * entries), Share::zeros(bits, count * entries));
+    let at_a_time = (EXPANDED / each).clamp(puncture::LANES, puncture::LANES * entries);
+    let mut expanded = Blocks::zeros(at_a_time * each);
+    // A row twice, so that it can be read from anywhere; the sums of four trees.
+    let mut row = vec![W::default(); 2 * entries];
+    let mut sums = vec![W::default(); 2 * puncture::LANES * entries];
+    let group = puncture::LANES * entries;
+    for (at, leaves) in leaves.chunks(group).enumerate() {
+        sums.fill(W::default());
+        for (part, leaves) in leaves.chunks(at_a_time).enumerate() {
+            let expanded = &mut expanded[..leaves.len() * each];
+            let first = part * at_a_time;
+            hash::expand(leaves, each, tweak + ((at * group + first) * each) as Block, expanded);
+            for (i, blocks) in expanded.chunks(each).enumerate() {
+                let (leaf, lane) = ((first + i) / puncture::LANES, (first + i) % puncture::LANES);
+                let (row, twice) = row.split_at_mut(entries);
+                row.chunks_mut(W::SPLIT).zip(blocks).for_each(|(out, block)| W::split(*block, out));
+                twice.copy_from_slice(row);
+                let (rotated, plain) = sums[2 * lane * entries..][..2 * entries].split_at_mut(entries);
+                plain.iter_mut().zip(&*row).for_each(|(sum, x)| *sum = sum.plus(*x));
+                let (end, start) = (&row[entries - leaf..], &row[..entries - leaf]);
+                let (low, high) = rotated.split_at_mut(leaf);
+                low.iter_mut().zip(end).for_each(|(sum, x)| *sum = sum.plus(*x));
+                high.iter_mut().zip(start).for_each(|(sum, x)| *sum = sum.plus(*x));
+            }
+        }
+        for (lane, sums) in sums.chunks(2 * entries).enumerate() {
+            let tree = at * puncture::LANES + lane;
+            if tree < count {
+                let put = |out: &mut Share, from: &[W]| {
+                    out.data[tree * entries..][..entries].iter_mut().zip(from).for_each(|(out, x)| *out = (*x).into());
+                };
+                put(&mut rotated, &sums[..entries]);
+                put(&mut plain, &sums[entries..]);
+            }
+        }
+    }
+    row.fill(W::default());
+    sums.fill(W::default());
+    std::hint::black_box((row.as_mut_ptr(), sums.as_mut_ptr()));
+    (rotated, plain)
+}
+
+/// Entry `t` moves to `t + by`, modulo the length. `by` is a secret: every step is taken, and kept by a mask.
+fn rotate(vector: &mut [u64], by: u64, index_bits: u32) {
+    let entries = vector.len();
+    let mut moved = vec![0; entries];
+    for bit in 0..index_bits {
+        let (step, keep) = (1usize << bit, (by >> bit & 1).wrapping_neg());
+        moved[step..].copy_from_slice(&vector[..entries - step]);
+        moved[..step].copy_from_slice(&vector[entries - step..]);
+        vector.iter_mut().zip(&moved).for_each(|(stay, moved)| *stay ^= (*stay ^ moved) & keep);
+    }
+    ptc_ring::tensor::wipe(&mut moved);
+}
+
+/// One if both are equal, without a branch; both are below `2^63`.
+fn equal(x: u64, y: u64) -> u64 {
+    ((x ^ y).wrapping_sub(1)) >> 63
+}
+
+/// A rotated table of powers, a cross product of factors, a triple.
+pub fn power(party: Party, count: usize, exp: Exp2, mut transfers: Transfers, stream: &mut Prg) -> Started {
+    let wide = exp.ring + exp.factor_frac;
+    let tables = Tables { index_bits: exp.index_bits, rings: vec![exp.ring], values: vec![power_table(exp)] };
+    let (factors, products) = (Shape::square(count, wide), Shape::square(count, exp.ring));
+    let lengths = match party {
+        // Of the other party's message.
+        Party::Server => [0, 0, products.bytes()],
+        Party::Client => [tables.message_bytes(count), factors.bytes(), products.bytes()],
+    };
+    let trees = one_way(party, &mut transfers, exp.index_bits as usize * count);
+    let crossed = one_way(party, &mut transfers, factors.transfers());
+    let table = rotated(party, count, tables, trees, stream);
+    let cross = triple::cross(party, count, count, wide, crossed);
+    let triple = triple::triple(count, 1, exp.ring, transfers);
+    let started = [table, cross, triple];
+    let message = started.iter().flat_map(|started| &started.message).copied().collect();
+    Started::new(message, move |message| {
+        check_length(message, lengths.iter().sum())?;
+        let [table, cross, triple] = started;
+        let (first, rest) = message.split_at(lengths[0]);
+        let (second, third) = rest.split_at(lengths[1]);
+        let [rotation, table] = parts_of(table.finish(first)?);
+        let [factor, crossed] = parts_of(cross.finish(second)?);
+        let [a, b, product] = parts_of(triple.finish(third)?);
+        Ok(vec![rotation, factor, a, b, table, crossed, product])
+    })
+}
+
+fn parts_of<const N: usize>(parts: Vec<Part>) -> [Part; N] {
+    parts.try_into().unwrap_or_else(|_| panic!("a correlation has {N} parts"))
+}
+
+/// The next `count` transfers of the server.
+fn one_way(party: Party, transfers: &mut Transfers, count: usize) -> Transfers {
+    let (mut sent, mut received) = (transfers.sent.clone(), transfers.received.clone());
+    match party {
+        Party::Server => {
+            sent = transfers.sent.take(count);
+            received = received.take(0);
+        }
+        Party::Client => {
+            sent = sent.take(0);
+            received = transfers.received.take(count);
+        }
+    }
+    Transfers { sent, received }
+}

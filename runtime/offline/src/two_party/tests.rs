@@ -1,0 +1,300 @@
+//! Pieces against their ideal relations, on transfers that a test deals.
+
+use std::sync::Arc;
+
+use ptc_correlation::assemble::{Piece as Part, parts};
+use ptc_correlation::{Packed, Planes};
+use ptc_kernels::Portable;
+use ptc_net::PeerError;
+use ptc_ot::block::{Block, Blocks};
+use ptc_plan::Plan;
+use ptc_plan::bill::{Correlation, Part as Wire};
+use ptc_plan::file::Trust;
+use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::two_party::transfers as needed;
+use ptc_ring::Seed;
+use ptc_ring::tensor::{clear_tail, mask};
+
+use super::piece::start;
+use super::transfers::{Received, Sent, Transfers};
+use crate::correct::correction;
+use crate::factors::Factors;
+
+/// `count` transfers with one `delta`, as sender and receiver have them.
+fn deal(seed: &Seed, direction: u64, count: usize) -> (Sent, Received) {
+    let mut stream = seed.stream(9, direction);
+    let mut block = || -> Block {
+        let words = stream.words(2);
+        Block::from(words[0]) | Block::from(words[1]) << 64
+    };
+    let delta = block() | 1;
+    let q: Vec<Block> = (0..count).map(|_| block()).collect();
+    let choices = seed.stream(10, direction).words(count.div_ceil(64) + 1);
+    let bit = |at: usize| Block::from(choices[at / 64] >> (at % 64) & 1).wrapping_neg();
+    let t = q.iter().enumerate().map(|(at, q)| q ^ bit(at) & delta).collect();
+    let sent = Sent::new(Arc::new(Blocks::new(q)), delta, 77);
+    (sent, Received::new(Arc::new(Blocks::new(t)), Arc::new(choices), 77))
+}
+
+/// Parties with what a piece needs: the transfers of the pieces before it leave no whole words.
+fn ready(correlation: &Correlation, seed: &Seed) -> [Transfers; 2] {
+    let skipped = 3;
+    let [(sent0, received0), (sent1, received1)] = [0, 1].map(|direction| {
+        let count = needed(correlation)[direction as usize].transfers;
+        let (mut sent, mut received) = deal(seed, direction, count + skipped);
+        sent.take(skipped);
+        received.take(skipped);
+        (sent, received)
+    });
+    [Transfers { sent: sent0, received: received1 }, Transfers { sent: sent1, received: received0 }]
+}
+
+/// Parts of server and client, the lengths of messages held against the plan's.
+fn make(correlation: &Correlation, weights: &[u64], seed: u8) -> [Vec<Part>; 2] {
+    let seed = Seed::from_bytes([seed; 32]);
+    let [of_server, of_client] = ready(correlation, &seed);
+    let [server, client] = needed(correlation);
+    let at_server = start(correlation, Party::Server, of_server, Some(weights), &mut seed.stream(1, 0));
+    let at_client = start(correlation, Party::Client, of_client, None, &mut seed.stream(1, 1));
+    assert_eq!(at_server.message.len() as u64, server.bytes, "the server's message for {correlation:?}");
+    assert_eq!(at_client.message.len() as u64, client.bytes, "the client's message for {correlation:?}");
+    let (to_client, to_server) = (at_server.message.clone(), at_client.message.clone());
+    let made = [at_server.finish(&to_server).unwrap(), at_client.finish(&to_client).unwrap()];
+    for (party, made) in [Party::Server, Party::Client].into_iter().zip(&made) {
+        let expected = parts(correlation, party);
+        assert_eq!(made.len(), expected.len(), "parts of {correlation:?} at {party:?}");
+        made.iter().zip(expected).for_each(|(part, wire)| assert!(part.fits(wire), "{wire:?} of {correlation:?}"));
+    }
+    made
+}
+
+/// The client's last parts are those by which a dealer would have corrected what both parties hold.
+fn check_with(correlation: &Correlation, weights: &[u64], seed: u8) -> [Vec<Part>; 2] {
+    let made = make(correlation, weights, seed);
+    let [server, client] = made.each_ref().map(|parts| parts.iter().map(copy).collect::<Vec<_>>());
+    let (mut uniform, corrections) = (client, correlation.corrections());
+    let last = uniform.split_off(uniform.len() - corrections.len());
+    let mut dealt = &correction(correlation, server, uniform, &factors(correlation, weights), &Portable)[..];
+    for (part, wire) in last.iter().zip(corrections) {
+        let (expected, rest) = dealt.split_at(wire.bytes() as usize);
+        let same = match (part, wire) {
+            (Part::Ring(found), Wire::Ring { count, bits }) => {
+                found.bytes() == Packed::from_bytes(bits, count, expected.to_vec()).bytes()
+            }
+            (Part::Planes(found), Wire::Planes { count, planes }) => {
+                let words = expected.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+                let expected = Planes::from_words(count, planes, words.collect());
+                let plane = |planes: &Planes, at: usize| {
+                    let mut words = planes.plane(at).to_vec();
+                    clear_tail(&mut words, count);
+                    words
+                };
+                (0..planes).all(|at| plane(found, at) == plane(&expected, at))
+            }
+            _ => panic!("a part of another form"),
+        };
+        assert!(same, "{wire:?} of {correlation:?}");
+        dealt = rest;
+    }
+    check_opened_tails(correlation, &made);
+    made
+}
+
+fn check(correlation: Correlation) {
+    check_with(&correlation, &[], correlation_seed(&correlation));
+}
+
+fn correlation_seed(correlation: &Correlation) -> u8 {
+    format!("{correlation:?}").bytes().fold(0, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte))
+}
+
+/// Masks are opened by whole words: what lies beyond the last element must not be a choice of another transfer.
+fn check_opened_tails(correlation: &Correlation, made: &[Vec<Part>; 2]) {
+    for (party, made) in [Party::Server, Party::Client].into_iter().zip(made) {
+        for (part, wire) in made.iter().zip(parts(correlation, party)) {
+            if let (Part::Planes(found), Wire::Planes { count, planes }) = (part, wire) {
+                for plane in 0..planes {
+                    let last = found.plane(plane).last().copied().unwrap_or(0);
+                    assert!(count.is_multiple_of(64) || last <= mask(count as u32 % 64), "{correlation:?}");
+                }
+            }
+        }
+    }
+}
+
+fn copy(part: &Part) -> Part {
+    match part {
+        Part::Ring(packed) => Part::Ring(Packed::from_bytes(packed.bits(), packed.len(), packed.bytes().to_vec())),
+        Part::Planes(planes) if planes.words().is_empty() => Part::Planes(Planes::from_words(0, 0, vec![])),
+        Part::Planes(planes) => {
+            // As many words, all of them elements.
+            let words = planes.words().to_vec();
+            let stride = planes.plane(0).len();
+            Part::Planes(Planes::from_words(64 * stride, words.len() / stride.max(1), words))
+        }
+    }
+}
+
+/// Factors of a plan whose one step multiplies by `weights`.
+fn factors(correlation: &Correlation, weights: &[u64]) -> Factors {
+    let Correlation::StaticMul { count, period, bits, factor_bits, .. } = *correlation else {
+        return Factors::default();
+    };
+    let value = |len: usize, form| Value { name: "value".into(), shape: vec![len], form };
+    let fixed = Fixed { bits, frac: 0 };
+    let step = Step {
+        op: StepOp::StaticMul { owner: Party::Server, factor_bits },
+        inputs: vec![ValueId(0), ValueId(1)],
+        outputs: vec![ValueId(2)],
+        round: 0,
+        origin: 0,
+    };
+    let share = || value(count, Form::Share(fixed));
+    let plan = Plan {
+        model: "test".into(),
+        entry: "test".into(),
+        dims: vec![],
+        trust: Trust::Dealer,
+        values: vec![share(), value(period, Form::Encoded(Owner::Server, fixed)), share()],
+        parameters: vec![],
+        inputs: vec![],
+        constants: vec![],
+        kernels: vec![],
+        steps: vec![step],
+        outputs: vec![],
+        origins: vec![],
+        notes: vec![],
+    };
+    Factors::prepare(&plan, &Portable, |_| weights)
+}
+
+const COUNTS: [usize; 6] = [1, 63, 64, 65, 511, 1000];
+
+#[test]
+fn triples_multiply_in_every_ring() {
+    for bits in 1..=64 {
+        check(Correlation::Mul { count: 65, each: 1, bits });
+        check(Correlation::Mul { count: 66, each: 6, bits });
+    }
+    for count in COUNTS {
+        check(Correlation::Mul { count, each: 1, bits: 37 });
+        check(Correlation::Mul { count: 3 * count, each: 3, bits: 21 });
+        check(Correlation::Mul { count: 700 * count.min(10), each: 700, bits: 33 });
+    }
+    check(Correlation::Mul { count: 0, each: 1, bits: 9 });
+}
+
+#[test]
+fn squares_in_every_ring() {
+    for bits in 1..=64 {
+        check(Correlation::Square { count: 130, bits });
+    }
+    COUNTS.into_iter().for_each(|count| check(Correlation::Square { count, bits: 38 }));
+}
+
+#[test]
+fn a_mask_of_each_party() {
+    for (count, period) in [(1, 1), (64, 64), (130, 13), (1001, 1001), (1000, 1), (2100, 300)] {
+        for bits in [1, 2, 31, 32, 33, 63, 64] {
+            check(Correlation::CrossMul { count, period, bits });
+        }
+    }
+}
+
+#[test]
+fn weights_of_every_size_and_sign() {
+    for (count, period) in [(1, 1), (64, 64), (130, 13), (999, 333), (2100, 300)] {
+        for (bits, factor_bits) in [(1, 1), (8, 1), (8, 8), (37, 17), (33, 2), (64, 64), (64, 13)] {
+            let uniform = Seed::from_bytes([3; 32]).stream(0, period as u64).ring(factor_bits, period);
+            // The ends come first: the most negative, the largest, minus one, zero.
+            let ends = [1 << (factor_bits - 1), mask(factor_bits - 1), mask(factor_bits), 0];
+            let signed = ends.into_iter().chain(uniform).take(period);
+            let extended = |w: u64| ((w << (64 - factor_bits)) as i64 >> (64 - factor_bits)) as u64 & mask(bits);
+            let weights: Vec<u64> = signed.map(extended).collect();
+            let correlation = Correlation::StaticMul { weight: ValueId(1), count, period, bits, factor_bits };
+            check_with(&correlation, &weights, 5);
+        }
+    }
+}
+
+#[test]
+fn bits_and_their_products() {
+    for bits in 1..=64 {
+        check(Correlation::Wrap { count: 65, bits });
+        check(Correlation::BitToShare { count: 65, bits });
+        check(Correlation::Gate { count: 65, bits });
+    }
+    for count in COUNTS {
+        check(Correlation::Wrap { count, bits: 9 });
+        check(Correlation::BitToShare { count, bits: 30 });
+        check(Correlation::Gate { count, bits: 37 });
+        check(Correlation::And { count });
+    }
+}
+
+#[test]
+fn comparisons_in_every_ring() {
+    for bits in 1..=64 {
+        check(Correlation::Compare { count: 65, bits });
+    }
+    COUNTS.into_iter().for_each(|count| check(Correlation::Compare { count, bits: 18 }));
+}
+
+#[test]
+fn tables_turn_by_every_rotation() {
+    let table = |index_bits: u32, bits: u32| Seed::from_bytes([6; 32]).stream(u64::from(bits), 0).ring(bits, 1 << index_bits);
+    for index_bits in 1..=8 {
+        for rings in [vec![30], vec![64], vec![20, 33], vec![12, 12, 31]] {
+            let values = rings.iter().map(|bits| table(index_bits, *bits)).collect();
+            check(Correlation::Table { count: 13, index_bits, rings, values });
+        }
+    }
+    for count in [1, 4, 63, 64, 65] {
+        check(Correlation::Table { count, index_bits: 5, rings: vec![17, 20], values: vec![table(5, 17), table(5, 20)] });
+    }
+}
+
+#[test]
+fn powers_of_every_range() {
+    for range_bits in 1..=8 {
+        check(Correlation::Exp2 { count: 65, exp: Exp2::for_range(range_bits) });
+    }
+    COUNTS.into_iter().for_each(|count| check(Correlation::Exp2 { count, exp: Exp2::for_range(4) }));
+}
+
+#[test]
+fn messages_of_another_length_are_refused() {
+    let count = 70;
+    let table = |bits: u32| vec![0; 1 << bits];
+    for correlation in [
+        Correlation::StaticMul { weight: ValueId(1), count, period: 7, bits: 20, factor_bits: 9 },
+        Correlation::CrossMul { count, period: 7, bits: 20 },
+        Correlation::Mul { count, each: 1, bits: 20 },
+        Correlation::Square { count, bits: 20 },
+        Correlation::Wrap { count, bits: 5 },
+        Correlation::Compare { count, bits: 18 },
+        Correlation::And { count },
+        Correlation::BitToShare { count, bits: 20 },
+        Correlation::Gate { count, bits: 20 },
+        Correlation::Table { count, index_bits: 3, rings: vec![20], values: vec![table(3)] },
+        Correlation::Exp2 { count, exp: Exp2::for_range(4) },
+    ] {
+        let seed = Seed::from_bytes([1; 32]);
+        let expected = needed(&correlation).map(|share| share.bytes as usize);
+        for (party, other) in [(Party::Server, expected[1]), (Party::Client, expected[0])] {
+            for length in [other + 1, other + 8, other.wrapping_sub(1), 0] {
+                if length == other || length > other + 8 {
+                    continue;
+                }
+                let [server, client] = ready(&correlation, &seed);
+                let transfers = if party == Party::Server { server } else { client };
+                let started = start(&correlation, party, transfers, Some(&[0; 7]), &mut seed.stream(1, 0));
+                let refused = started.finish(&vec![0; length]).err();
+                assert!(
+                    matches!(refused, Some(PeerError::WrongLength { found, .. }) if found == length),
+                    "{length} bytes for {correlation:?} at {party:?}"
+                );
+            }
+        }
+    }
+}
