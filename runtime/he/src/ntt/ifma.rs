@@ -88,6 +88,9 @@ pub(crate) struct Constants {
     mask: __m512i,
     /// The quotient of the factor 1.
     one: __m512i,
+    /// `2^52` and `2^104`.
+    radix: Factors,
+    square: Factors,
 }
 
 #[derive(Clone, Copy)]
@@ -107,6 +110,8 @@ impl Constants {
             twice: all(2 * prime.value()),
             mask: all(RADIX_MASK),
             one: all((1 << RADIX_BITS) / prime.value()),
+            radix: broadcast(prime.factor((1 << RADIX_BITS) % prime.value())),
+            square: broadcast(prime.factor(((1u128 << (2 * RADIX_BITS)) % prime.value() as u128) as u64)),
         }
     }
 
@@ -134,6 +139,19 @@ impl Constants {
         let quotient = _mm512_madd52hi_epu64(_mm512_setzero_si512(), x, self.one);
         let rest = _mm512_and_si512(_mm512_madd52lo_epu64(x, quotient, self.negated), self.mask);
         self.once(rest, self.prime)
+    }
+
+    /// `low + 2^52·high` of any words, reduced.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub fn reduce_sum(&self, low: __m512i, high: __m512i) -> __m512i {
+        let high = _mm512_add_epi64(high, _mm512_srli_epi64::<RADIX_BITS>(low));
+        let top = _mm512_srli_epi64::<RADIX_BITS>(high);
+        let parts = _mm512_add_epi64(self.multiply(high, self.radix), self.multiply(top, self.square));
+        // Below `5·p`.
+        let sum = _mm512_add_epi64(parts, self.reduce(low));
+        let sum = self.once(self.once(sum, _mm512_add_epi64(self.twice, self.twice)), self.twice);
+        self.once(sum, self.prime)
     }
 
     #[inline]
@@ -179,7 +197,7 @@ fn broadcast(factor: Factor) -> Factors {
 /// Eight words can be read at `at`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-unsafe fn load(at: *const u64) -> __m512i {
+pub(crate) unsafe fn load(at: *const u64) -> __m512i {
     // SAFETY: as the caller promises; alignment is not asked for.
     unsafe { _mm512_loadu_si512(at.cast()) }
 }
@@ -188,7 +206,7 @@ unsafe fn load(at: *const u64) -> __m512i {
 /// Eight words can be written at `at`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-unsafe fn store(at: *mut u64, words: __m512i) {
+pub(crate) unsafe fn store(at: *mut u64, words: __m512i) {
     // SAFETY: as the caller promises; alignment is not asked for.
     unsafe { _mm512_storeu_si512(at.cast(), words) }
 }
