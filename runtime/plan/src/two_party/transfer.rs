@@ -31,7 +31,7 @@ pub const SILENT_BYTES: u64 = 122_400;
 impl Extension {
     pub fn of(objective: Objective) -> Extension {
         match objective {
-            Objective::Total => Extension::Subfield { bits: 2 },
+            Objective::Total => Extension::Subfield { bits: 4 },
             Objective::Traffic => Extension::Silent,
         }
     }
