@@ -111,6 +111,12 @@ impl ClientSet {
         &self.secret
     }
 
+    /// Modulo the primes of answers.
+    #[cfg(test)]
+    pub fn kept_secret(&self) -> &SecretKey {
+        &self.kept_secret
+    }
+
     /// What opens answers modulo primes of so many bits.
     pub fn opener(&self, prime_bits: [u32; 2]) -> Arc<Opener> {
         let mut openers = self.openers.lock().expect("nobody panics while openers are made");

@@ -9,11 +9,8 @@
 use ptc_plan::two_party::encrypted::{Packing, Product};
 use rayon::prelude::*;
 
-use crate::accumulate::dot;
 use crate::automorphism::of_coefficients;
-use crate::basis::Basis;
-use crate::encrypt::Ciphertext;
-use crate::keys::AutomorphismKey;
+use crate::encrypt::{Ciphertext, switch_key};
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::product::keys::ServerSet;
 use crate::product::place;
@@ -143,40 +140,11 @@ fn join(
         };
         let (mut c0, d0) = halves(even.c0, &odd.c0);
         let (mut c1, d1) = halves(even.c1, &odd.c1);
-        let [k0, k1] = switch(basis, key, &of_coefficients(basis, &d1, power));
+        let [k0, k1] = switch_key(basis, key, &of_coefficients(basis, &d1, power));
         basis.add_assign(&mut c0, &of_coefficients(basis, &d0, power));
         basis.add_assign(&mut c0, &k0);
         basis.add_assign(&mut c1, &k1);
         Ciphertext { c0, c1 }
     };
     even.into_iter().zip(odd).map(pair).collect()
-}
-
-/// An encryption under the secret of `image` times the secret's own image.
-fn switch(basis: &Basis, key: &AutomorphismKey, image: &Polynomial<Coefficients>) -> [Polynomial<Coefficients>; 2] {
-    let (limbs, all, degree) = (basis.limbs(), basis.key_limbs(), basis.degree());
-    let mut digits = Polynomial::<Slots>::zeros(degree, limbs);
-    let mut sums = [Polynomial::<Slots>::zeros(degree, all), Polynomial::zeros(degree, all)];
-    for limb in 0..all {
-        let (prime, transform) = (basis.primes()[limb], basis.transform(limb));
-        for digit in 0..limbs {
-            let from = basis.primes()[digit];
-            let half = from.value() / 2;
-            let shift = prime.reduce(half);
-            let lifted = digits.limb_mut(digit);
-            for (to, x) in lifted.iter_mut().zip(image.limb(digit)) {
-                *to = prime.sub(prime.reduce(from.once(*x + half)), shift);
-            }
-            transform.forward(lifted);
-        }
-        let left: Vec<&[u64]> = digits.iter().collect();
-        let right: Vec<&[u64]> = key.digits.iter().flatten().map(|half| half.limb(limb)).collect();
-        let mut out: Vec<&mut [u64]> = sums.iter_mut().map(|sum| sum.limb_mut(limb)).collect();
-        dot(transform, limbs, &left, &right, &mut out);
-    }
-    sums.map(|sum| {
-        let mut sum = basis.inverse(sum);
-        drop_prime(basis, &mut sum);
-        sum
-    })
 }

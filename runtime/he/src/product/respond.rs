@@ -59,7 +59,7 @@ fn response_primes(degree: usize, bits: [u32; 2]) -> Vec<Prime> {
 }
 
 /// Adds an encryption of zero, `(b·u + e0, a·u + e1)`.
-fn refresh(
+pub fn refresh(
     basis: &Basis,
     public: &PublicKey,
     mut answer: Ciphertext<Coefficients>,

@@ -228,7 +228,7 @@ pub fn noise(product: &Product, packing: &Packing) -> f64 {
 }
 
 /// The narrowest answers that are right and hide the weights, or none where the modulus is too small.
-fn response(product: &Product, packing: &Packing) -> Option<Response> {
+pub fn response(product: &Product, packing: &Packing) -> Option<Response> {
     let set = packing.parameters();
     let modulus: f64 = set.prime_bits[..packing.kept()].iter().map(|bits| PRIME_FILL * power(*bits as i32)).product();
     // In units of 2^-128. Noise moves a fraction by its own size, and by what was cut off in computing it.
@@ -259,7 +259,7 @@ fn response(product: &Product, packing: &Packing) -> Option<Response> {
 }
 
 /// `2^exponent`, exactly.
-fn power(exponent: i32) -> f64 {
+pub fn power(exponent: i32) -> f64 {
     assert!((-1022..1024).contains(&exponent), "2^{exponent} in a double");
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
@@ -385,31 +385,95 @@ fn windows(length: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
+    /// The products of a query of MiniLM with 32 tokens: six layers of each.
+    const SMALL: [(usize, usize, usize, usize, u32, u32); 8] = [
+        (1, 32, 384, 1152, 36, 17),
+        (1, 32, 384, 384, 36, 17),
+        (1, 32, 384, 1536, 36, 17),
+        (1, 32, 1536, 384, 37, 17),
+        (12, 32, 32, 32, 36, 36),
+        (12, 32, 32, 32, 36, 36),
+        (12, 32, 32, 32, 37, 37),
+        (12, 32, 32, 32, 37, 37),
+    ];
+
+    fn product(shape: (usize, usize, usize, usize, u32, u32)) -> Product {
+        let (batch, rows, inner, columns, bits, factor_bits) = shape;
+        Product { batch, rows, inner, columns, bits, factor_bits }
+    }
+
+    fn bytes(product: &Product, packing: &Packing) -> u64 {
+        request_bytes(product, packing) + response_bytes(product, packing)
+    }
+
     #[test]
-    fn show() {
-        for (batch, rows, inner, columns, bits, factor_bits) in [
-            (1, 128, 768, 768, 36, 17),
-            (1, 32, 384, 1152, 36, 17),
-            (1, 32, 384, 384, 36, 17),
-            (1, 32, 384, 1536, 36, 17),
-            (1, 32, 1536, 384, 37, 17),
-            (1, 128, 768, 2304, 38, 17),
-            (1, 128, 768, 3072, 38, 17),
-            (1, 128, 3072, 768, 38, 17),
-            (12, 32, 32, 32, 36, 36),
-            (12, 128, 64, 128, 38, 38),
-            (12, 128, 128, 64, 38, 38),
-            (1, 3, 1, 1, 1, 1),
-            (1, 128, 768, 768, 64, 17),
-            (12, 128, 128, 64, 64, 64),
-        ] {
-            let product = Product { batch, rows, inner, columns, bits, factor_bits };
-            for objective in [Objective::Total, Objective::Traffic] {
-                let start = std::time::Instant::now();
-                let p = choose(&product, objective);
-                println!("{product:?} {objective:?} {:?}\n   {p:?}\n   up {} down {} seconds {:.4} requests {} leaves {} x{} responses {}", start.elapsed(),
-                    request_bytes(&product, &p), response_bytes(&product, &p), seconds(&product, &p), p.requests(&product), p.leaves(&product), p.blocks(&product).rows, p.responses(&product));
+    fn every_product_has_a_packing_that_fits() {
+        let edges = [1, 2, 3, 31, 32, 33, 768];
+        for (at, bits) in (1..=64).flat_map(|bits| edges.map(|edge| (edge, bits))) {
+            for factor_bits in [1, bits.min(17), bits] {
+                for product in [product((1, at, 70, 9, bits, factor_bits)), product((3, 5, at, at, bits, factor_bits))] {
+                    for objective in [Objective::Total, Objective::Traffic] {
+                        let packing = choose(&product, objective);
+                        let degree = packing.parameters().degree;
+                        assert!(packing.inner <= packing.stride);
+                        assert!(packing.spread() * packing.rows * packing.columns <= degree);
+                        assert!(packing.merge.is_power_of_two() && packing.merge <= packing.spread());
+                        assert!(packing.merge == 1 || packing.spread().is_power_of_two());
+                        assert!(Some(packing.response) == response(&product, &packing));
+                    }
+                }
             }
         }
+    }
+
+    #[test]
+    fn traffic_is_small_where_it_counts() {
+        let large = product((1, 128, 768, 768, 36, 17));
+        let packing = choose(&large, Objective::Traffic);
+        assert!(bytes(&large, &packing) < 3_000_000);
+        let packings = SMALL.map(|shape| choose(&product(shape), Objective::Traffic));
+        let layer: u64 = SMALL.iter().zip(&packings).map(|(shape, packing)| bytes(&product(*shape), packing)).sum();
+        assert!(6 * layer + key_bytes(&key_sets(&packings)) < 40_000_000);
+        let chosen = |at: usize| 6 * bytes(&product(SMALL[at]), &packings[at]);
+        assert!((0..4).map(chosen).sum::<u64>() < 20_000_000);
+    }
+
+    /// Twelve ciphertexts each way. Up: three primes; down: one of 47 bits, and 37 bits of each result.
+    #[test]
+    fn bytes_are_those_of_ciphertexts() {
+        let large = product((1, 128, 768, 768, 36, 17));
+        let packing = choose(&large, Objective::Traffic);
+        assert_eq!((packing.rows, packing.inner, packing.columns, packing.merge), (128, 64, 1, 64));
+        assert_eq!(request_bytes(&large, &packing), 32 + 12 * 8192 * (49 + 49 + 30) / 8);
+        assert_eq!(response_bytes(&large, &packing), 12 * 8192 * 47 / 8 + 128 * 768 * 37 / 8);
+        let keys = key_sets([&packing]);
+        assert_eq!(keys, [KeySet { set: packing.set, levels: (0..6).collect() }]);
+        assert_eq!(keys[0].powers()[..2], [8193, 4097]);
+        assert_eq!(key_bytes(&keys), 32 + 8192 * 98 / 8 + 6 * 2 * 8192 * (98 + 50) / 8);
+    }
+
+    /// The modulus holds the result, one bit more for rounding, the flood and what it hides.
+    #[test]
+    fn answers_are_hidden_and_right() {
+        for shape in SMALL {
+            let product = product(shape);
+            for objective in [Objective::Total, Objective::Traffic] {
+                let packing = choose(&product, objective);
+                let set = packing.parameters();
+                let modulus: u32 = set.prime_bits[..packing.kept()].iter().sum();
+                let moved = noise(&product, &packing) / power(modulus as i32) * power(128);
+                let flood = power(packing.response.flood_bits as i32);
+                assert!(flood >= power(HIDING_BITS) * moved && flood < power(HIDING_BITS + 2) * (moved + 16.0));
+                assert!(flood / 2.0 + moved < power(127 - product.bits as i32));
+            }
+        }
+    }
+
+    #[test]
+    fn windows_are_even() {
+        assert_eq!(windows(1), [1]);
+        assert_eq!(windows(6), [6, 3, 2, 1]);
+        let many = windows(3072);
+        assert!(many.len() < 60 && many[0] == 3072 && many.is_sorted_by(|a, b| a > b));
     }
 }
