@@ -48,7 +48,8 @@ impl ModelArguments {
         if let Some(file) = self.ranges.as_deref().or_else(|| beside.exists().then_some(beside.as_path())) {
             passes.calibration = calibration::read(file)?;
         }
-        Ok(Request { entry: self.entry.clone(), dims: self.dims.iter().cloned().collect::<BTreeMap<_, _>>(), passes })
+        let dims = self.dims.iter().cloned().collect::<BTreeMap<_, _>>();
+        Ok(Request { entry: self.entry.clone(), dims, passes, inline: false })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who makes correlated randomness: the arguments that every command takes which builds a plan.
 
+use ptc_driver::Request;
 use ptc_plan::file::{self, Trust};
 
 use crate::failure::Failure;
@@ -12,6 +13,10 @@ pub struct TrustArguments {
     /// What two parties alone spend least of. Default: total.
     #[arg(long, value_enum)]
     pub optimize: Option<Objective>,
+    /// Multiply by the server's weights in the query, on the encrypted input, instead of preparing it: less traffic where
+    /// one query is all there is, but the query itself takes longer.
+    #[arg(long)]
+    pub inline: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -31,18 +36,22 @@ pub enum Objective {
 }
 
 impl TrustArguments {
-    pub fn trust(&self) -> Result<Trust, Failure> {
+    /// Whom the plan trusts. What else is asked for goes into `request`.
+    pub fn settle(&self, request: &mut Request) -> Result<Trust, Failure> {
+        request.inline = self.inline;
         let optimize = match self.optimize {
             None | Some(Objective::Total) => file::Objective::Total,
             Some(Objective::Traffic) => file::Objective::Traffic,
         };
-        match (self.trust, self.optimize) {
-            (Mode::TwoParty, _) => Ok(Trust::TwoParty { optimize }),
-            (Mode::Dealer, None) => Ok(Trust::Dealer),
-            (Mode::Dealer, Some(_)) => Err(Failure::new(
-                "`--optimize` chooses how two parties alone make correlated randomness, and here a dealer makes it",
-                "leave `--optimize` away, or build with `--trust two-party`",
-            )),
-        }
+        let misplaced = match self {
+            TrustArguments { trust: Mode::TwoParty, .. } => return Ok(Trust::TwoParty { optimize }),
+            TrustArguments { optimize: Some(_), .. } => "--optimize",
+            TrustArguments { inline: true, .. } => "--inline",
+            _ => return Ok(Trust::Dealer),
+        };
+        Err(Failure::new(
+            format!("`{misplaced}` is about how two parties alone prepare, and here a dealer does"),
+            format!("leave `{misplaced}` away, or build with `--trust two-party`"),
+        ))
     }
 }

@@ -41,7 +41,8 @@ pub enum GraphFormat {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let start = Instant::now();
     let text = arguments.model.text()?;
-    let (request, trust) = (arguments.model.request()?, arguments.trust.trust()?);
+    let mut request = arguments.model.request()?;
+    let trust = arguments.trust.settle(&mut request)?;
     if let Some(pass) = &arguments.emit_graph {
         return emit_graph(&arguments.model, &text, &request, pass, arguments.graph_format);
     }

@@ -23,8 +23,9 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = &arguments.model.model;
     let plan = if path.extension().is_some_and(|extension| extension == "ptx") {
-        let request = arguments.model.request()?;
-        ptc_driver::build(path, &arguments.model.text()?, &request, arguments.trust.trust()?)
+        let mut request = arguments.model.request()?;
+        let trust = arguments.trust.settle(&mut request)?;
+        ptc_driver::build(path, &arguments.model.text()?, &request, trust)
             .map_err(Failure::source)?
             .generated
             .plan

@@ -65,10 +65,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(output) = &arguments.output {
         arrays::form(output)?;
     }
-    let (model, text, request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
+    let (model, text, mut request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
+    let trust = arguments.trust.settle(&mut request)?;
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
     let Built { graph, generated, sources, warnings, .. } =
-        ptc_driver::build(model, &text, &request, arguments.trust.trust()?).map_err(Failure::source)?;
+        ptc_driver::build(model, &text, &request, trust).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     let plan = Arc::new(generated.plan);
     let taken: Vec<&Input> = plan.inputs.iter().collect();

@@ -5,6 +5,7 @@
 
 mod emit;
 mod fuse;
+pub mod inline;
 mod schedule;
 
 use ptc_ir::Graph;

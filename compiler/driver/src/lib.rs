@@ -20,6 +20,9 @@ pub struct Request {
     pub entry: Option<String>,
     pub dims: BTreeMap<String, u64>,
     pub passes: Options,
+    /// Products by the server's weights are computed in the query, with nothing prepared: for one query alone. Takes effect
+    /// in plans of two parties alone.
+    pub inline: bool,
 }
 
 /// A model file that was read, with everything needed to show what is wrong with it.
@@ -86,6 +89,9 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
     let (graph, sources) = passes(&graph, request, None, sources)?;
     match ptc_codegen::generate(&graph, trust) {
         Ok(mut generated) => {
+            if let (true, Trust::TwoParty { optimize }) = (request.inline, trust) {
+                ptc_codegen::inline::run(&mut generated.plan, optimize);
+            }
             // The same source gives the same plan wherever its folder lies.
             let folder = path.parent().map(|folder| folder.join("").display().to_string()).unwrap_or_default();
             for origin in &mut generated.plan.origins {

@@ -11,6 +11,7 @@ pub mod bit_to_share;
 pub mod bits;
 pub mod compare;
 pub mod context;
+pub mod encrypted_product;
 pub mod exp2;
 pub mod gate;
 pub mod ideal;

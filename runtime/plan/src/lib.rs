@@ -10,6 +10,7 @@ pub mod check;
 pub mod encoding;
 pub mod file;
 pub mod float;
+pub mod inline;
 pub mod kernel;
 pub mod leak;
 pub mod operator;
