@@ -3,19 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ptc_plan::Plan;
-use ptc_plan::bill;
+use ptc_plan::bill::{self, Correlation};
 use ptc_plan::file::{self, Trust};
+use ptc_plan::inline;
 use ptc_plan::leak;
 use ptc_plan::price;
 use ptc_plan::step::{Form, Owner, Step, StepOp, Value, ValueId};
+use ptc_plan::two_party;
+use ptc_plan::two_party::encrypted::{self, Product};
+use ptc_plan::two_party::transfer::Extension;
 
 use crate::report::{
-    Group, Line, Note, Offline, Online, Opened, Place, Protocol, Report, Revealed, Ring, Widest, party_name,
+    Dealt, Group, Line, Made, Note, Offline, Online, Opened, Place, Protocol, Report, Revealed, Ring, Widest,
+    party_name,
 };
 
 pub fn report(plan: &Plan) -> Report {
     let makers = makers(plan);
-    let (lines, notes) = lines(plan, &makers);
+    let preparation = Preparation::new(plan);
+    let (lines, notes) = lines(plan, &preparation, &makers);
     Report {
         model: plan.model.clone(),
         entry: plan.entry.clone(),
@@ -30,7 +36,7 @@ pub fn report(plan: &Plan) -> Report {
         revealed: plan.outputs.iter().map(|output| revealed(plan, &makers, output)).collect(),
         lines,
         notes,
-        protocols: protocols(plan),
+        protocols: protocols(plan, &preparation),
         assumptions: assumptions(plan.trust),
     }
 }
@@ -48,13 +54,71 @@ fn online(plan: &Plan) -> Online {
 }
 
 fn offline(plan: &Plan) -> Offline {
-    let offline = bill::offline(plan);
-    Offline {
-        dealer_to_server_bytes: offline.dealer_to_server,
-        dealer_to_client_bytes: offline.dealer_to_client,
-        dealer_to_server_once_bytes: offline.dealer_to_server_once,
-        server_to_client_once_bytes: offline.server_to_client_once,
+    let Trust::TwoParty { optimize } = plan.trust else {
+        let offline = bill::offline(plan);
+        return Offline::Dealer(Dealt {
+            dealer_to_server_bytes: offline.dealer_to_server,
+            dealer_to_client_bytes: offline.dealer_to_client,
+            dealer_to_server_once_bytes: offline.dealer_to_server_once,
+            server_to_client_once_bytes: offline.server_to_client_once,
+        });
+    };
+    let (once, query) = (two_party::price::setup(plan, optimize), two_party::price::queries(plan, optimize, 1));
+    let (mut transfers, mut products) = ([0; 2], 0);
+    for batch in two_party::batches(plan) {
+        products += batch.products().len() as u64;
+        for (sum, share) in transfers.iter_mut().zip(batch.transfers()) {
+            *sum += share.transfers as u64;
+        }
     }
+    Offline::TwoParty(Made {
+        rounds: query.rounds,
+        server_bytes: query.sent[0],
+        client_bytes: query.sent[1],
+        server_transfers: transfers[0],
+        client_transfers: transfers[1],
+        extension: Extension::of(optimize).name(),
+        encrypted_products: products,
+        once_rounds: once.rounds,
+        server_once_bytes: once.sent[0],
+        client_once_bytes: once.sent[1] + inline::setup_bytes(plan),
+    })
+}
+
+/// What each correlation costs before the query.
+struct Preparation {
+    trust: Trust,
+    /// Bytes for each oblivious transfer: all that is not a correction or a ciphertext.
+    transfer_bytes: f64,
+}
+
+impl Preparation {
+    fn new(plan: &Plan) -> Preparation {
+        let mut preparation = Preparation { trust: plan.trust, transfer_bytes: 0.0 };
+        if let Trust::TwoParty { optimize } = plan.trust {
+            let all: Vec<Correlation> = plan.steps.iter().flat_map(|step| bill::bill(&plan.values, step)).collect();
+            let direct: f64 = all.iter().map(|correlation| preparation.bytes(correlation)).sum();
+            let transfers: usize = all.iter().map(transfers).sum();
+            let total: u64 = two_party::price::queries(plan, optimize, 1).sent.iter().sum();
+            preparation.transfer_bytes = (total as f64 - direct).max(0.0) / transfers.max(1) as f64;
+        }
+        preparation
+    }
+
+    fn bytes(&self, correlation: &Correlation) -> f64 {
+        let Trust::TwoParty { optimize } = self.trust else { return correlation.correction_bytes() as f64 };
+        let corrections: u64 = two_party::transfers(correlation).iter().map(|share| share.bytes).sum();
+        let product = |product: &Product| {
+            let packing = encrypted::choose(product, optimize);
+            encrypted::request_bytes(product, &packing) + encrypted::response_bytes(product, &packing)
+        };
+        let ciphertexts: u64 = two_party::products(correlation).iter().map(product).sum();
+        (corrections + ciphertexts) as f64 + self.transfer_bytes * transfers(correlation) as f64
+    }
+}
+
+fn transfers(correlation: &Correlation) -> usize {
+    two_party::transfers(correlation).iter().map(|share| share.transfers).sum()
 }
 
 fn widest(plan: &Plan, makers: &HashMap<ValueId, &Step>) -> Option<Widest> {
@@ -113,11 +177,11 @@ struct Sum {
     elements: u64,
     rounds: BTreeSet<u32>,
     sent: [u64; 2],
-    dealt: u64,
+    prepared: f64,
 }
 
 impl Sum {
-    fn add(&mut self, plan: &Plan, step: &Step) {
+    fn add(&mut self, plan: &Plan, preparation: &Preparation, step: &Step) {
         self.count += 1;
         self.elements += elements(plan, step);
         for (at, round) in (step.round..).zip(price::rounds(&plan.values, step)) {
@@ -125,14 +189,14 @@ impl Sum {
             self.sent[0] += round.sent[0];
             self.sent[1] += round.sent[1];
         }
-        self.dealt += bill::bill(&plan.values, step).iter().map(bill::Correlation::correction_bytes).sum::<u64>();
+        self.prepared += bill::bill(&plan.values, step).iter().map(|each| preparation.bytes(each)).sum::<f64>();
     }
 
     fn join(&mut self, other: &Sum) {
         self.rounds.extend(&other.rounds);
         self.sent[0] += other.sent[0];
         self.sent[1] += other.sent[1];
-        self.dealt += other.dealt;
+        self.prepared += other.prepared;
     }
 }
 
@@ -145,7 +209,7 @@ struct Gathered<'a> {
     notes: Vec<Note>,
 }
 
-fn lines(plan: &Plan, makers: &HashMap<ValueId, &Step>) -> (Vec<Line>, Vec<Note>) {
+fn lines(plan: &Plan, preparation: &Preparation, makers: &HashMap<ValueId, &Step>) -> (Vec<Line>, Vec<Note>) {
     let mut gathered: Vec<Gathered> = vec![];
     let mut at_place: BTreeMap<Option<Place>, usize> = BTreeMap::new();
     for step in &plan.steps {
@@ -161,7 +225,7 @@ fn lines(plan: &Plan, makers: &HashMap<ValueId, &Step>) -> (Vec<Line>, Vec<Note>
             line.groups.push((kind, &step.op, Sum::default()));
             line.groups.len() - 1
         });
-        line.groups[group].2.add(plan, step);
+        line.groups[group].2.add(plan, preparation, step);
     }
     let mut elsewhere = vec![];
     let origins = Named::new(plan, makers);
@@ -229,7 +293,7 @@ fn line(gathered: Gathered) -> Line {
             when: sum.rounds,
             server_bytes: sum.sent[0],
             client_bytes: sum.sent[1],
-            dealer_bytes: sum.dealt,
+            offline_bytes: sum.prepared.round() as u64,
             leaks_to: leak.to.map(party_name),
             because: leak.because,
         }
@@ -240,16 +304,16 @@ fn line(gathered: Gathered) -> Line {
         rounds: all.rounds.len() as u64,
         server_bytes: all.sent[0],
         client_bytes: all.sent[1],
-        dealer_bytes: all.dealt,
+        offline_bytes: all.prepared.round() as u64,
         steps: gathered.groups.into_iter().map(group).collect(),
         notes: gathered.notes,
     }
 }
 
-fn protocols(plan: &Plan) -> Vec<Protocol> {
+fn protocols(plan: &Plan, preparation: &Preparation) -> Vec<Protocol> {
     let mut sums: BTreeMap<&'static str, (&StepOp, Sum)> = BTreeMap::new();
     for step in plan.steps.iter().filter(|step| !price::rounds(&plan.values, step).is_empty()) {
-        sums.entry(step.op.name()).or_insert_with(|| (&step.op, Sum::default())).1.add(plan, step);
+        sums.entry(step.op.name()).or_insert_with(|| (&step.op, Sum::default())).1.add(plan, preparation, step);
     }
     let protocol = |(step, (op, sum)): (&'static str, (&StepOp, Sum))| Protocol {
         step,
@@ -260,7 +324,7 @@ fn protocols(plan: &Plan) -> Vec<Protocol> {
         rounds: sum.rounds.len() as u64,
         server_bytes: sum.sent[0],
         client_bytes: sum.sent[1],
-        dealer_bytes: sum.dealt,
+        offline_bytes: sum.prepared.round() as u64,
     };
     let mut protocols: Vec<Protocol> = sums.into_iter().map(protocol).collect();
     protocols.sort_by_key(|protocol| std::cmp::Reverse(protocol.server_bytes + protocol.client_bytes));
@@ -273,6 +337,7 @@ fn kind(plan: &Plan, step: &Step) -> Kind {
         StepOp::Clear(_) | StepOp::Encode => form(&step.outputs).and_then(owner),
         StepOp::Share => form(&step.inputs).and_then(owner),
         StepOp::StaticMatMul { owner, .. } | StepOp::StaticMul { owner, .. } => Some(party_name(owner)),
+        StepOp::EncryptedMatMul { .. } => Some("server"),
         StepOp::Reveal { to } => Some(party_name(to)),
         _ => None,
     };

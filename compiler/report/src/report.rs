@@ -37,12 +37,36 @@ pub struct Online {
     pub header_bytes: u64,
 }
 
+/// What is prepared: for each query, and once a session. Frame headers included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Offline {
+#[serde(untagged)]
+pub enum Offline {
+    Dealer(Dealt),
+    TwoParty(Made),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Dealt {
     pub dealer_to_server_bytes: u64,
     pub dealer_to_client_bytes: u64,
     pub dealer_to_server_once_bytes: u64,
     pub server_to_client_once_bytes: u64,
+}
+
+/// By the two parties alone. The first query of a session; later ones find what it leaves over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Made {
+    pub rounds: u64,
+    pub server_bytes: u64,
+    pub client_bytes: u64,
+    /// Random oblivious transfers, by who sends in them, and how they are extended.
+    pub server_transfers: u64,
+    pub client_transfers: u64,
+    pub extension: &'static str,
+    pub encrypted_products: u64,
+    pub once_rounds: u64,
+    pub server_once_bytes: u64,
+    pub client_once_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,7 +121,7 @@ pub struct Line {
     pub rounds: u64,
     pub server_bytes: u64,
     pub client_bytes: u64,
-    pub dealer_bytes: u64,
+    pub offline_bytes: u64,
     pub steps: Vec<Group>,
     pub notes: Vec<Note>,
 }
@@ -121,8 +145,8 @@ pub struct Group {
     pub rounds: u64,
     pub server_bytes: u64,
     pub client_bytes: u64,
-    /// From the dealer to the client, before the query.
-    pub dealer_bytes: u64,
+    /// Before the query: from the dealer to the client, or between the two parties, both ways.
+    pub offline_bytes: u64,
     /// The party that learns the value, and why nobody learns more.
     pub leaks_to: Option<&'static str>,
     pub because: &'static str,
@@ -149,7 +173,7 @@ pub struct Protocol {
     pub rounds: u64,
     pub server_bytes: u64,
     pub client_bytes: u64,
-    pub dealer_bytes: u64,
+    pub offline_bytes: u64,
 }
 
 impl Report {

@@ -2,25 +2,29 @@
 
 use std::fmt::Write;
 
-use crate::report::{Group, Line, Note, Place, Protocol, Report, Revealed, Ring};
+use crate::report::{Group, Line, Note, Offline, Place, Protocol, Report, Revealed, Ring};
 use crate::units::{number, shorten, size};
 
 const WIDTH: usize = 120;
 
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
+    let prepared = match report.offline {
+        Offline::Dealer(_) => "dealer",
+        Offline::TwoParty(_) => "offline",
+    };
     head(report, &mut out);
     revealed(&report.revealed, &mut out);
     out += "\nBY SOURCE LINE (lines share rounds; <k, f> is the ring Z_2^k with f bits behind the point)\n";
     for line in &report.lines {
         out += "\n";
-        write_line(line, &mut out);
+        write_line(line, prepared, &mut out);
     }
     if !report.notes.is_empty() {
         out += "\nElsewhere\n";
         report.notes.iter().for_each(|note| write_note(note, &mut out));
     }
-    protocols(&report.protocols, &mut out);
+    protocols(&report.protocols, prepared, &mut out);
     out += "\nTHIS HOLDS IF\n";
     for assumption in &report.assumptions {
         wrapped("- ", assumption, &mut out);
@@ -55,21 +59,53 @@ fn head(report: &Report, out: &mut String) {
         size(online.client_bytes),
         size(online.header_bytes)
     );
-    put!(
-        out,
-        "offline   dealer sends {} to the server and {} to the client for each query",
-        size(offline.dealer_to_server_bytes),
-        size(offline.dealer_to_client_bytes)
-    );
-    put!(
-        out,
-        "once      server sends {} of masked weights to the client, dealer {} to the server, for each session",
-        size(offline.server_to_client_once_bytes),
-        size(offline.dealer_to_server_once_bytes)
-    );
+    offline_price(offline, out);
     if let Some(widest) = &report.widest {
         let at = widest.place.as_ref().map_or(String::new(), |place| format!(" at {}", spot(place)));
         put!(out, "widest    {}: `{}`{at}", fixed(widest.ring), shorten(&widest.value, 60));
+    }
+}
+
+fn offline_price(offline: &Offline, out: &mut String) {
+    match offline {
+        Offline::Dealer(dealt) => {
+            put!(
+                out,
+                "offline   dealer sends {} to the server and {} to the client for each query",
+                size(dealt.dealer_to_server_bytes),
+                size(dealt.dealer_to_client_bytes)
+            );
+            put!(
+                out,
+                "once      server sends {} of masked weights to the client, dealer {} to the server, for each session",
+                size(dealt.server_to_client_once_bytes),
+                size(dealt.dealer_to_server_once_bytes)
+            );
+        }
+        Offline::TwoParty(made) => {
+            put!(
+                out,
+                "offline   {} rounds; server sends {}, client sends {} for the first query",
+                number(made.rounds),
+                size(made.server_bytes),
+                size(made.client_bytes)
+            );
+            put!(
+                out,
+                "          {} oblivious transfers to the client, {} to the server ({}); {} encrypted products",
+                number(made.server_transfers),
+                number(made.client_transfers),
+                made.extension,
+                number(made.encrypted_products)
+            );
+            put!(
+                out,
+                "once      {} rounds; server sends {}, client sends {} of keys and base transfers, for each session",
+                number(made.once_rounds),
+                size(made.server_once_bytes),
+                size(made.client_once_bytes)
+            );
+        }
     }
 }
 
@@ -87,19 +123,19 @@ fn revealed(all: &[Revealed], out: &mut String) {
     }
 }
 
-/// Columns: what, ring, elements, rounds, server, client, dealer.
+/// Columns: what, ring, elements, rounds, server, client, and what is prepared.
 fn row(out: &mut String, what: &str, ring: &str, cells: [&str; 5]) {
-    let [elements, rounds, server, client, dealer] = cells;
-    put!(out, "  {what:<33} {ring:<21}{elements:>13}{rounds:>8}{server:>11}{client:>11}{dealer:>11}");
+    let [elements, rounds, server, client, offline] = cells;
+    put!(out, "  {what:<33} {ring:<21}{elements:>13}{rounds:>8}{server:>11}{client:>11}{offline:>11}");
 }
 
-fn write_line(line: &Line, out: &mut String) {
+fn write_line(line: &Line, prepared: &str, out: &mut String) {
     let place = line.place.as_ref().map_or("without a source line".to_string(), spot);
     let rest = WIDTH.saturating_sub(place.chars().count() + 3);
     put!(out, "{place}   {}", shorten(&line.text, rest));
     let rows = rows(&line.steps);
     if !rows.is_empty() {
-        row(out, "step", "ring", ["elements", "rounds", "server", "client", "dealer"]);
+        row(out, "step", "ring", ["elements", "rounds", "server", "client", prepared]);
     }
     for (rings, group) in &rows {
         row(
@@ -111,7 +147,7 @@ fn write_line(line: &Line, out: &mut String) {
                 &number(group.rounds),
                 &size(group.server_bytes),
                 &size(group.client_bytes),
-                &size(group.dealer_bytes),
+                &size(group.offline_bytes),
             ],
         );
     }
@@ -120,7 +156,7 @@ fn write_line(line: &Line, out: &mut String) {
             out,
             "together",
             "",
-            ["", &number(line.rounds), &size(line.server_bytes), &size(line.client_bytes), &size(line.dealer_bytes)],
+            ["", &number(line.rounds), &size(line.server_bytes), &size(line.client_bytes), &size(line.offline_bytes)],
         );
     }
     let local: Vec<&Group> = line.steps.iter().filter(|group| group.rounds == 0).collect();
@@ -157,7 +193,7 @@ fn merged(kinds: &[&Group]) -> Group {
         merged.when.extend(&other.when);
         merged.server_bytes += other.server_bytes;
         merged.client_bytes += other.client_bytes;
-        merged.dealer_bytes += other.dealer_bytes;
+        merged.offline_bytes += other.offline_bytes;
     }
     merged.rounds = merged.when.len() as u64;
     merged
@@ -230,9 +266,9 @@ fn write_note(note: &Note, out: &mut String) {
     wrapped("  approximates ", &said, out);
 }
 
-fn protocols(protocols: &[Protocol], out: &mut String) {
+fn protocols(protocols: &[Protocol], prepared: &str, out: &mut String) {
     out.push_str("\nBY PROTOCOL (nobody learns more than is revealed above, and why)\n\n");
-    row(out, "step", "", ["elements", "rounds", "server", "client", "dealer"]);
+    row(out, "step", "", ["elements", "rounds", "server", "client", prepared]);
     for protocol in protocols {
         row(
             out,
@@ -243,7 +279,7 @@ fn protocols(protocols: &[Protocol], out: &mut String) {
                 &number(protocol.rounds),
                 &size(protocol.server_bytes),
                 &size(protocol.client_bytes),
-                &size(protocol.dealer_bytes),
+                &size(protocol.offline_bytes),
             ],
         );
         wrapped("      ", &format!("{}: {}", protocol.protocol, protocol.because), out);

@@ -6,11 +6,13 @@ use std::path::Path;
 use ptc_plan::Plan;
 use ptc_plan::bill;
 use ptc_plan::check::check;
-use ptc_plan::file::{Input, InputKind, Note, Origin, Output, Parameter, Trust};
+use ptc_plan::file::{Input, InputKind, Note, Objective, Origin, Output, Parameter, Trust};
 use ptc_plan::operator::Operator;
 use ptc_plan::price;
 use ptc_plan::step::{Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::two_party;
 use ptc_report::explain;
+use ptc_report::report::Offline;
 
 const SERVER: Form = Form::Clear(Owner::Server);
 const CLIENT: Form = Form::Clear(Owner::Client);
@@ -149,10 +151,56 @@ fn the_sums_are_the_plan_s_prices() {
     assert_eq!([lines, groups, protocols], [payload; 3]);
     // Steps stand behind each other here, so that the rounds of lines add up.
     assert_eq!(report.lines.iter().map(|line| line.rounds).sum::<u64>(), total.rounds);
-    let dealt: u64 = report.lines.iter().map(|line| line.dealer_bytes).sum();
+    let dealt: u64 = report.lines.iter().map(|line| line.offline_bytes).sum();
     let corrections = plan.steps.iter().flat_map(|step| bill::bill(&plan.values, step));
     assert_eq!(dealt, corrections.map(|correlation| correlation.correction_bytes()).sum::<u64>());
-    assert_eq!(report.offline.dealer_to_client_bytes, bill::offline(&plan).dealer_to_client);
+    let Offline::Dealer(dealt) = report.offline else { panic!("a plan with a dealer") };
+    assert_eq!(dealt.dealer_to_client_bytes, bill::offline(&plan).dealer_to_client);
+}
+
+#[test]
+fn what_two_parties_prepare_is_on_the_lines() {
+    for optimize in [Objective::Total, Objective::Traffic] {
+        let plan = Plan { trust: Trust::TwoParty { optimize }, ..layers() };
+        assert_eq!(check(&plan), Ok(()));
+        let report = explain(&plan);
+        let Offline::TwoParty(made) = report.offline else { panic!("a plan of two parties") };
+        let total = two_party::price::queries(&plan, optimize, 1);
+        assert_eq!((made.rounds, [made.server_bytes, made.client_bytes]), (total.rounds, total.sent));
+        // Two static products, and two for the triple.
+        assert_eq!(made.encrypted_products, 4);
+        let lines: u64 = report.lines.iter().map(|line| line.offline_bytes).sum();
+        let protocols: u64 = report.protocols.iter().map(|protocol| protocol.offline_bytes).sum();
+        for sum in [lines, protocols] {
+            // Each is rounded to a byte.
+            assert!(sum.abs_diff(total.sent.iter().sum()) <= 32, "{sum} of {total:?}");
+        }
+        let text = report.text();
+        assert!(
+            text.contains("correlated randomness: two-party") && text.contains("keys and base transfers"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+}
+
+#[test]
+fn a_product_in_the_query_has_a_row() {
+    let mut plan = Plan { trust: Trust::TwoParty { optimize: Objective::Total }, ..layers() };
+    let prepared = explain(&plan);
+    for step in &mut plan.steps {
+        if let StepOp::StaticMatMul { factor_bits, .. } = step.op {
+            step.op = StepOp::EncryptedMatMul { factor_bits, optimize: Objective::Total };
+        }
+        // Twice as far apart as before, which is enough for one round more each.
+        step.round *= 2;
+    }
+    assert_eq!(check(&plan), Ok(()));
+    let report = explain(&plan);
+    let row = report.protocols.iter().find(|protocol| protocol.step == "encrypted_matmul").expect("a row");
+    assert_eq!((row.count, row.rounds, row.offline_bytes), (2, 4, 0));
+    assert!(row.server_bytes > 0 && row.client_bytes > 0);
+    assert_eq!(report.online.rounds, prepared.online.rounds + 2);
 }
 
 #[test]
