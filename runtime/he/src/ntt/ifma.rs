@@ -211,10 +211,14 @@ pub(crate) unsafe fn store(at: *mut u64, words: __m512i) {
     unsafe { _mm512_storeu_si512(at.cast(), words) }
 }
 
-/// Layers of the next pass over a block of `size > 64`: passes share what is above the last six evenly.
+/// Layers of the next pass over a block of `size > 64`: passes share what is above the last six. Parts that are whole pages
+/// apart meet in the same set of the first cache, which has room for eight.
 fn pass_layers(size: usize) -> u32 {
     let above = size.ilog2() - TAIL_LAYERS;
-    above.div_ceil(above.div_ceil(4))
+    match above {
+        0..=4 => above,
+        _ => (above - 4).clamp(2, 3),
+    }
 }
 
 /// All layers of a block, from `from` to `to`, which may be the same. Slots are reduced, or else below `2^52`.
