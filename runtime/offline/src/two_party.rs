@@ -1,12 +1,200 @@
-//! The two parties alone as the source of correlations.
+//! The two parties alone as the source of correlations: oblivious transfer and homomorphic encryption.
+//!
+//! How each correlation is made is in [`ptc_plan::two_party`], the order of messages in its `schedule`, their prices in its
+//! `price`. A session starts with base transfers both ways, and the client's public keys; both are fresh, and secrets are
+//! zeroed when the session goes. Each protocol's security is said at its head: [`product`], [`triple`], [`bits`],
+//! [`comparison`], [`rotation`], [`encrypted`]. All of them are semi-honest.
 
+mod assembly;
 mod bits;
 mod comparison;
+mod encrypted;
 mod made;
 mod piece;
 mod product;
+mod query;
 mod rotation;
+pub mod spent;
+mod stock;
 mod transfers;
 mod triple;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ptc_correlation::Supply;
+use ptc_he::product::keys::{ClientKeys, ServerKeys};
+use ptc_kernels::Backend;
+use ptc_net::{Channel, PeerError};
+use ptc_ot::setup::{Transfers, setup};
+use ptc_plan::Plan;
+use ptc_plan::bill::{Correlation, bill};
+use ptc_plan::file::Objective;
+use ptc_plan::step::{Party, ValueId};
+use ptc_plan::two_party::encrypted::key_bytes;
+use ptc_plan::two_party::price::Packings;
+use ptc_plan::two_party::schedule::Stock as Stocked;
+use ptc_plan::two_party::transfer::Extension;
+use ptc_plan::two_party::{Batch, batches};
+use ptc_ring::Seed;
+use ptc_ring::fixed::to_signed;
+
+use spent::Spent;
+use stock::Stock;
+
+/// A party's state between the queries of a session.
+pub struct Session {
+    party: Party,
+    backend: Arc<dyn Backend>,
+    plan: Made,
+    keys: Keys,
+    transfers: Transfers,
+    /// Of the transfers in which this party sends, and in which it receives.
+    sent: Stock,
+    received: Stock,
+    /// What both stocks hold, as the schedule counts it.
+    stocked: Stocked,
+    seed: Seed,
+    /// Pieces that were started, in all queries.
+    pieces: u64,
+    spent: Spent,
+}
+
+/// What of a plan is made, and how.
+struct Made {
+    steps: usize,
+    /// The bill, in order, with each correlation's step.
+    bill: Vec<(usize, Correlation)>,
+    batches: Vec<Batch>,
+    packings: Packings,
+    extension: Extension,
+}
+
+enum Keys {
+    Server(ServerKeys),
+    Client(ClientKeys),
+}
+
+/// How far a query is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Rounds.
+    pub done: usize,
+    pub of: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    #[error(
+        "`{name}` holds an element of more than {factor_bits} bits, which the plan promises\n\
+         hint: build the plan with the ranges of these weights"
+    )]
+    Weight { name: String, factor_bits: u32 },
+}
+
+impl Session {
+    /// Base transfers both ways, then the client's keys. `factor` yields the server's weights, as ring words; the client
+    /// is not asked for any.
+    pub fn open<'a>(
+        plan: &Plan,
+        objective: Objective,
+        party: Party,
+        mut channel: &mut dyn Channel,
+        factor: impl Fn(ValueId) -> &'a [u64],
+        backend: Arc<dyn Backend>,
+    ) -> Result<Session, SessionError> {
+        let made = Made::of(plan, objective);
+        if party == Party::Server {
+            check_weights(plan, &made.bill, factor)?;
+        }
+        let transfers = setup(party, made.extension, &mut channel)?;
+        let sets = made.packings.keys();
+        let bytes = key_bytes(&sets) as usize;
+        let keys = match party {
+            Party::Server => Keys::Server(ServerKeys::read(&sets, &channel.exchange(vec![], bytes)?)?),
+            Party::Client => {
+                let keys = ClientKeys::fresh(&sets).map_err(PeerError::Io)?;
+                channel.exchange(keys.publish().map_err(PeerError::Io)?, 0)?;
+                Keys::Client(keys)
+            }
+        };
+        Ok(Session {
+            party,
+            backend,
+            plan: made,
+            keys,
+            transfers,
+            sent: Stock::empty(),
+            received: Stock::empty(),
+            stocked: Stocked::default(),
+            seed: Seed::fresh().map_err(PeerError::Io)?,
+            pieces: 0,
+            spent: Spent::default(),
+        })
+    }
+
+    /// Makes all that a query consumes. `factor` yields the same weights as at the opening.
+    pub fn query<'a>(
+        &mut self,
+        channel: &mut dyn Channel,
+        factor: impl Fn(ValueId) -> &'a [u64],
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Supply, PeerError> {
+        let mut weights = BTreeMap::new();
+        if self.party == Party::Server {
+            for (weight, _, _) in weights_of(&self.plan.bill) {
+                weights.entry(weight.0).or_insert_with(|| factor(weight));
+            }
+        }
+        query::run(self, channel, &weights, tell)
+    }
+
+    /// Seconds of this party since the opening, by what they went into.
+    pub fn spent(&self) -> &Spent {
+        &self.spent
+    }
+}
+
+impl Made {
+    fn of(plan: &Plan, objective: Objective) -> Made {
+        let of_step = |(step, of): (usize, &_)| bill(&plan.values, of).into_iter().map(move |c| (step, c));
+        Made {
+            steps: plan.steps.len(),
+            bill: plan.steps.iter().enumerate().flat_map(of_step).collect(),
+            batches: batches(plan),
+            packings: Packings::of(plan, objective),
+            extension: Extension::of(objective),
+        }
+    }
+}
+
+/// The server's weights in a bill, with their ring and their bits.
+fn weights_of(bill: &[(usize, Correlation)]) -> impl Iterator<Item = (ValueId, u32, u32)> {
+    bill.iter().filter_map(|(_, correlation)| match *correlation {
+        Correlation::StaticMatMul { weight, bits, factor_bits, .. }
+        | Correlation::StaticMul { weight, bits, factor_bits, .. } => Some((weight, bits, factor_bits)),
+        _ => None,
+    })
+}
+
+/// The noise that encryption allows for, and the bits that are transferred, are those of the plan's bound.
+fn check_weights<'a>(
+    plan: &Plan,
+    bill: &[(usize, Correlation)],
+    factor: impl Fn(ValueId) -> &'a [u64],
+) -> Result<(), SessionError> {
+    for (weight, bits, factor_bits) in weights_of(bill) {
+        let ends = -(1i64 << (factor_bits - 1))..=((1u64 << (factor_bits - 1)) - 1) as i64;
+        let fits = |word: &u64| ends.contains(&to_signed(*word, bits));
+        if factor_bits < bits && !factor(weight).iter().all(fits) {
+            let name = plan.values[weight.0 as usize].name.clone();
+            return Err(SessionError::Weight { name, factor_bits });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

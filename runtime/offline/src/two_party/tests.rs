@@ -5,17 +5,20 @@ use std::sync::Arc;
 use ptc_correlation::assemble::{Piece as Part, parts};
 use ptc_correlation::{Packed, Planes};
 use ptc_kernels::Portable;
-use ptc_net::PeerError;
+use ptc_correlation::assemble::disassemble;
+use ptc_net::{Channel, PeerError, memory};
 use ptc_ot::block::{Block, Blocks};
 use ptc_plan::Plan;
-use ptc_plan::bill::{Correlation, Part as Wire};
-use ptc_plan::file::Trust;
+use ptc_plan::bill::{Correlation, Part as Wire, bill};
+use ptc_plan::two_party::price;
+use ptc_plan::file::{Objective, Trust};
 use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party::transfers as needed;
 use ptc_ring::Seed;
 use ptc_ring::tensor::{clear_tail, mask};
 
 use super::piece::start;
+use super::Session;
 use super::transfers::{Received, Sent, Transfers};
 use crate::correct::correction;
 use crate::factors::Factors;
@@ -29,11 +32,11 @@ fn deal(seed: &Seed, direction: u64, count: usize) -> (Sent, Received) {
     };
     let delta = block() | 1;
     let q: Vec<Block> = (0..count).map(|_| block()).collect();
-    let choices = seed.stream(10, direction).words(count.div_ceil(64) + 1);
-    let bit = |at: usize| Block::from(choices[at / 64] >> (at % 64) & 1).wrapping_neg();
+    let choices = seed.stream(10, direction).bits(count);
+    let bit = |at: usize| Block::from(choices.words[at / 64] >> (at % 64) & 1).wrapping_neg();
     let t = q.iter().enumerate().map(|(at, q)| q ^ bit(at) & delta).collect();
-    let sent = Sent::new(Arc::new(Blocks::new(q)), delta, 77);
-    (sent, Received::new(Arc::new(Blocks::new(t)), Arc::new(choices), 77))
+    let sent = Sent::new(Arc::new(Blocks::new(q)), delta, 0, count, 77);
+    (sent, Received::new(Arc::new(Blocks::new(t)), Arc::new(choices), 0, count, 77))
 }
 
 /// Parties with what a piece needs: the transfers of the pieces before it leave no whole words.
@@ -68,19 +71,21 @@ fn make(correlation: &Correlation, weights: &[u64], seed: u8) -> [Vec<Part>; 2] 
     made
 }
 
-/// The client's last parts are those by which a dealer would have corrected what both parties hold.
-fn check_with(correlation: &Correlation, weights: &[u64], seed: u8) -> [Vec<Part>; 2] {
+fn check_with(correlation: &Correlation, weights: &[u64], seed: u8) {
     let made = make(correlation, weights, seed);
+    check_relation(correlation, &made, &factors(correlation, weights));
+}
+
+/// The client's last parts are those by which a dealer would have corrected what both parties hold.
+fn check_relation(correlation: &Correlation, made: &[Vec<Part>; 2], factors: &Factors) {
     let [server, client] = made.each_ref().map(|parts| parts.iter().map(copy).collect::<Vec<_>>());
     let (mut uniform, corrections) = (client, correlation.corrections());
     let last = uniform.split_off(uniform.len() - corrections.len());
-    let mut dealt = &correction(correlation, server, uniform, &factors(correlation, weights), &Portable)[..];
+    let mut dealt = &correction(correlation, server, uniform, factors, &Portable)[..];
     for (part, wire) in last.iter().zip(corrections) {
         let (expected, rest) = dealt.split_at(wire.bytes() as usize);
         let same = match (part, wire) {
-            (Part::Ring(found), Wire::Ring { count, bits }) => {
-                found.bytes() == Packed::from_bytes(bits, count, expected.to_vec()).bytes()
-            }
+            (Part::Ring(found), Wire::Ring { .. }) => found.bytes() == expected,
             (Part::Planes(found), Wire::Planes { count, planes }) => {
                 let words = expected.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
                 let expected = Planes::from_words(count, planes, words.collect());
@@ -96,8 +101,7 @@ fn check_with(correlation: &Correlation, weights: &[u64], seed: u8) -> [Vec<Part
         assert!(same, "{wire:?} of {correlation:?}");
         dealt = rest;
     }
-    check_opened_tails(correlation, &made);
-    made
+    check_opened_tails(correlation, made);
 }
 
 fn check(correlation: Correlation) {
@@ -151,19 +155,9 @@ fn factors(correlation: &Correlation, weights: &[u64]) -> Factors {
     };
     let share = || value(count, Form::Share(fixed));
     let plan = Plan {
-        model: "test".into(),
-        entry: "test".into(),
-        dims: vec![],
-        trust: Trust::Dealer,
         values: vec![share(), value(period, Form::Encoded(Owner::Server, fixed)), share()],
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
         steps: vec![step],
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
+        ..empty()
     };
     Factors::prepare(&plan, &Portable, |_| weights)
 }
@@ -297,4 +291,135 @@ fn messages_of_another_length_are_refused() {
             }
         }
     }
+}
+
+/// A plan that consumes every kind of correlation, some in several pieces; its weights.
+fn every_kind() -> (Plan, Vec<Vec<u64>>) {
+    let mut plan = empty();
+    let mut value = |shape: &[usize], form| {
+        plan.values.push(Value { name: "value".into(), shape: shape.to_vec(), form });
+        ValueId(plan.values.len() as u32 - 1)
+    };
+    let share = |bits| Form::Share(Fixed { bits, frac: 0 });
+    let encoded = |owner, bits| Form::Encoded(owner, Fixed { bits, frac: 0 });
+    let (x, w) = (value(&[9, 40], share(37)), value(&[40, 30], encoded(Owner::Server, 37)));
+    let (row, factor) = (value(&[40], encoded(Owner::Server, 37)), value(&[40, 20], encoded(Owner::Client, 37)));
+    let (keep, products) = (value(&[9, 40], encoded(Owner::Client, 37)), value(&[9, 30], share(36)));
+    let (left, right) = (value(&[3, 5, 7], share(34)), value(&[3, 7, 6], share(34)));
+    let (turned, scores) = (value(&[3, 6, 7], share(34)), value(&[3, 5, 6], share(33)));
+    let (long, rows) = (value(&[300, 70], share(38)), value(&[300, 1], share(38)));
+    let (narrow, grown) = (value(&[300, 70], share(20)), value(&[300, 70], share(30)));
+    let (bits, crossed) = (value(&[300, 70], Form::Bits), value(&[9, 20], share(37)));
+    let (first, second) = (value(&[300, 70], share(20)), value(&[300, 70], share(13)));
+    let exp = Exp2::for_range(4);
+    let power = value(&[300, 70], share(exp.ring));
+    let table = |bits: u32| Seed::from_bytes([8; 32]).stream(0, u64::from(bits)).ring(bits, 8);
+    let steps = [
+        (StepOp::StaticMatMul { owner: Party::Server, factor_bits: 17 }, vec![x, w], vec![products]),
+        (StepOp::Mul, vec![long, long], vec![long]),
+        (StepOp::StaticMul { owner: Party::Server, factor_bits: 17 }, vec![x, row], vec![x]),
+        (StepOp::StaticMatMul { owner: Party::Client, factor_bits: 37 }, vec![x, factor], vec![crossed]),
+        (StepOp::StaticMul { owner: Party::Client, factor_bits: 37 }, vec![x, keep], vec![x]),
+        (StepOp::MatMul { transpose_b: false }, vec![left, right], vec![scores]),
+        (StepOp::MatMul { transpose_b: true }, vec![left, turned], vec![scores]),
+        (StepOp::Mul, vec![long, rows], vec![long]),
+        (StepOp::Square, vec![long], vec![long]),
+        (StepOp::Rescale, vec![narrow], vec![grown]),
+        (StepOp::Compare { threshold: 3 }, vec![narrow], vec![bits]),
+        (StepOp::And, vec![bits, bits], vec![bits]),
+        (StepOp::BitToShare, vec![bits], vec![narrow]),
+        (StepOp::Gate, vec![bits, long], vec![long]),
+        (StepOp::Table { index_bits: 3, shift: 0, values: vec![table(20), table(13)] }, vec![narrow], vec![first, second]),
+        (StepOp::Exp2(exp), vec![long], vec![power]),
+        (StepOp::Max, vec![x], vec![rows]),
+        (StepOp::Reveal { to: Party::Client }, vec![x], vec![x]),
+    ];
+    let step = |(op, inputs, outputs)| Step { op, inputs, outputs, round: 0, origin: 0 };
+    plan.steps = steps.into_iter().map(step).collect();
+    let weight = |id: usize, of: &Value| -> Vec<u64> {
+        let signed = |w: u64| ((w << 47) as i64 >> 47) as u64 & mask(37);
+        Seed::from_bytes([7; 32]).stream(0, id as u64).ring(17, of.len()).into_iter().map(signed).collect()
+    };
+    let weights = plan.values.iter().enumerate().map(|(id, value)| weight(id, value)).collect();
+    (plan, weights)
+}
+
+fn empty() -> Plan {
+    Plan {
+        model: "test".into(),
+        entry: "test".into(),
+        dims: vec![],
+        trust: Trust::Dealer,
+        values: vec![],
+        parameters: vec![],
+        inputs: vec![],
+        constants: vec![],
+        kernels: vec![],
+        steps: vec![],
+        outputs: vec![],
+        origins: vec![],
+        notes: vec![],
+    }
+}
+
+/// Two queries of one session: every correlation is what a dealer would have dealt, and traffic is what the plan says.
+fn check_session(objective: Objective) {
+    let (plan, weights) = every_kind();
+    let (mut server, mut client) = memory::pair();
+    let play = |party: Party, channel: &mut memory::Memory| {
+        let factor = |id: ValueId| &weights[id.0 as usize][..];
+        let mut session = Session::open(&plan, objective, party, channel, factor, Arc::new(Portable)).unwrap();
+        let mut counted = vec![channel.counters()];
+        let supplies = [(); 2].map(|()| {
+            let supply = session.query(channel, factor, &mut |_| ()).unwrap();
+            counted.push(channel.counters());
+            supply
+        });
+        (supplies, counted)
+    };
+    let [(servers, of_server), (clients, of_client)] = std::thread::scope(|scope| {
+        let server = scope.spawn(|| play(Party::Server, &mut server));
+        let client = scope.spawn(|| play(Party::Client, &mut client));
+        [server, client].map(|thread| thread.join().unwrap())
+    });
+    let setup = price::setup(&plan, objective);
+    for queries in 0..=2 {
+        let flow = price::queries(&plan, objective, queries);
+        let sent = [0, 1].map(|party| setup.sent[party] + flow.sent[party]);
+        let (server, client) = (of_server[queries], of_client[queries]);
+        assert_eq!([server.sent, client.sent], sent, "after {queries} queries");
+        assert_eq!([server.received, client.received], [sent[1], sent[0]], "after {queries} queries");
+        assert_eq!([server.rounds, client.rounds], [setup.rounds + flow.rounds; 2], "after {queries} queries");
+    }
+    let factors = Factors::prepare(&plan, &Portable, |id| &weights[id.0 as usize]);
+    for (mut server, mut client) in servers.into_iter().zip(clients) {
+        for (at, step) in plan.steps.iter().enumerate() {
+            for correlation in bill(&plan.values, step) {
+                let made = [&mut server, &mut client].map(|supply| disassemble(supply.take_any(at).unwrap()));
+                check_relation(&correlation, &made, &factors);
+            }
+            assert!(server.take_any(at).is_err() && client.take_any(at).is_err(), "no more than the bill lists");
+        }
+    }
+}
+
+#[test]
+fn sessions_make_every_kind() {
+    check_session(Objective::Total);
+}
+
+#[test]
+fn silent_sessions_make_every_kind() {
+    check_session(Objective::Traffic);
+}
+
+#[test]
+fn larger_weights_than_the_plan_promises_are_refused() {
+    let (plan, mut weights) = every_kind();
+    weights[1][5] = 1 << 16;
+    let (mut server, _client) = memory::pair();
+    let factor = |id: ValueId| &weights[id.0 as usize][..];
+    let error = Session::open(&plan, Objective::Total, Party::Server, &mut server, factor, Arc::new(Portable)).err();
+    let text = error.map(|error| error.to_string()).unwrap_or_default();
+    assert!(text.starts_with("`value` holds an element of more than 17 bits"), "{text}");
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ptc_ot::block::{Block, Blocks};
 use ptc_ot::hash;
+use ptc_ring::BitShare;
 use ptc_ring::planes::to_planes;
 use ptc_ring::tensor::{clear_tail, wipe};
 
@@ -33,7 +34,7 @@ pub struct Sent {
 #[derive(Clone)]
 pub struct Received {
     pads: Arc<Blocks>,
-    choices: Arc<Vec<u64>>,
+    choices: Arc<BitShare>,
     first: usize,
     count: usize,
     tweak: Block,
@@ -46,10 +47,10 @@ pub struct Transfers {
 }
 
 impl Sent {
-    /// All of `pads`; `piece` comes once in a session.
-    pub fn new(pads: Arc<Blocks>, delta: Block, piece: u64) -> Sent {
-        let count = pads.len();
-        Sent { pads, delta, first: 0, count, tweak: Block::from(piece) << 64 }
+    /// `count` of `pads`, from `first` on; `piece` comes once in a session and direction.
+    pub fn new(pads: Arc<Blocks>, delta: Block, first: usize, count: usize, piece: u64) -> Sent {
+        assert!(first + count <= pads.len(), "as many transfers as there are");
+        Sent { pads, delta, first, count, tweak: Block::from(piece) << 64 }
     }
 
     /// The next `count` transfers, for a use of their own.
@@ -83,11 +84,17 @@ impl Sent {
 }
 
 impl Received {
-    /// All of `pads`, with a choice bit for each.
-    pub fn new(pads: Arc<Blocks>, choices: Arc<Vec<u64>>, piece: u64) -> Received {
-        let count = pads.len();
-        assert!(choices.len() >= count.div_ceil(64), "a choice for each transfer");
-        Received { pads, choices, first: 0, count, tweak: Block::from(piece) << 64 }
+    /// `count` of `pads`, from `first` on, with a choice bit for each pad.
+    pub fn new(
+        pads: Arc<Blocks>,
+        choices: Arc<BitShare>,
+        first: usize,
+        count: usize,
+        piece: u64,
+    ) -> Received {
+        assert!(first + count <= pads.len(), "as many transfers as there are");
+        assert!(choices.len() >= pads.len(), "a choice for each transfer");
+        Received { pads, choices, first, count, tweak: Block::from(piece) << 64 }
     }
 
     pub fn take(&mut self, count: usize) -> Received {
@@ -113,7 +120,7 @@ impl Received {
 
     /// The choices of 64 transfers from `at` on; beyond the last one the bits are arbitrary.
     pub fn choices(&self, at: usize) -> u64 {
-        window(&self.choices, self.first + at)
+        window(&self.choices.words, self.first + at)
     }
 
     /// Planes of choices: `count` transfers each, from the first on. Bits beyond `count` are zero: they are choices of other

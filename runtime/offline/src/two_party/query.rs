@@ -1,0 +1,375 @@
+//! One query: the schedule's rounds, with what is computed beside them.
+//!
+//! Three threads. This one extends transfers, starts pieces and speaks with the other party; one finishes the pieces whose
+//! corrections have come; one encrypts and opens (the client) or multiplies (the server), so that this work goes on while
+//! others wait for the link.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+use ptc_correlation::Supply;
+use ptc_net::{Channel, PeerError};
+use ptc_plan::bill::Correlation;
+use ptc_plan::step::Party;
+use ptc_plan::two_party::price::{Parts, parts};
+use ptc_plan::two_party::schedule::{Round, schedule};
+use ptc_plan::two_party::{Piece, pieces, products, transfers};
+use ptc_ring::{Prg, Seed};
+use rayon::prelude::*;
+
+use super::assembly::Assembly;
+use super::encrypted::{Asked, Weights, ask, multiply, opened, weight_of};
+use super::made::Started;
+use super::piece::start;
+use super::spent::{ENCRYPTION, EXTENSION, Spent, WAITING, kind};
+use super::stock::Stock;
+use super::transfers::Transfers;
+use super::{Keys, Made, Progress, Session};
+
+/// Streams of a session's seed, by the number of a piece.
+const PIECE: u64 = 1;
+
+/// Batches whose corrections have come and that wait to be finished: a bound on memory.
+const UNFINISHED: usize = 2;
+
+/// Batches of factors that the client encrypts ahead.
+const AHEAD: usize = 2;
+
+/// Makes all that a query consumes.
+pub fn run(
+    session: &mut Session,
+    channel: &mut dyn Channel,
+    weights: &Weights,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Supply, PeerError> {
+    let rounds = schedule(&session.plan.batches, session.plan.extension, &mut session.stocked);
+    let places = number(&session.plan, &mut session.pieces);
+    let of_bill = session.plan.bill.iter().map(|(step, whole)| (*step, whole.clone(), pieces(whole).len()));
+    let assembly = Mutex::new(Assembly::new(session.party, session.plan.steps, of_bill));
+    let Session { party, backend, plan, keys, transfers: ends, sent, received, seed, spent, .. } = session;
+    let query = Query { party: *party, plan, seed, spent, weights, places: &places, assembly: &assembly };
+    let mut stocks = Stocks { ends, sent, received };
+    thread::scope(|scope| {
+        let (corrected, unfinished) = sync_channel(UNFINISHED);
+        let ((jobs, undone), (made, messages)) = (self::channel(), self::channel());
+        let query = &query;
+        let finisher = scope.spawn(move || query.finish_all(unfinished));
+        let (keys, backend) = (&*keys, &**backend);
+        let encrypter = scope.spawn(move || match keys {
+            Keys::Server(keys) => query.multiply_all(keys, backend, undone, made),
+            Keys::Client(keys) => query.encrypt_all(keys, backend, undone, made),
+        });
+        let mut others = Others { corrected, jobs, messages };
+        let spoken = query.speak(&rounds, channel, &mut stocks, &mut others, tell);
+        // They end when nothing more can come.
+        drop(others);
+        let [finished, encrypted] = [finisher, encrypter].map(|thread| thread.join());
+        let ended = |result: thread::Result<_>| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // What went wrong elsewhere is the reason when this thread lacks a message.
+        ended(encrypted).and(ended(finished)).and(spoken)
+    })?;
+    Ok(assembly.into_inner().expect("nobody panicked").supply())
+}
+
+/// Where a piece belongs: its correlation's place in the bill, and which of its pieces it is. Its number comes once in a
+/// session.
+#[derive(Clone, Copy)]
+struct Place {
+    place: usize,
+    piece: usize,
+    number: u64,
+}
+
+/// Of every batch's pieces.
+fn number(plan: &Made, next: &mut u64) -> Vec<Vec<Place>> {
+    let mut before = vec![0; plan.bill.len()];
+    let mut place = |piece: &Piece| {
+        let place = Place { place: piece.place, piece: before[piece.place], number: *next };
+        before[piece.place] += 1;
+        *next += 1;
+        place
+    };
+    plan.batches.iter().map(|batch| batch.pieces.iter().map(&mut place).collect()).collect()
+}
+
+/// What all threads read.
+struct Query<'a> {
+    party: Party,
+    plan: &'a Made,
+    seed: &'a Seed,
+    spent: &'a Spent,
+    weights: &'a Weights<'a>,
+    /// By batch.
+    places: &'a [Vec<Place>],
+    assembly: &'a Mutex<Assembly>,
+}
+
+/// Transfers of both directions, and what they are extended from.
+struct Stocks<'a> {
+    ends: &'a mut ptc_ot::setup::Transfers,
+    sent: &'a mut Stock,
+    received: &'a mut Stock,
+}
+
+/// Ways to and from the other threads.
+struct Others {
+    corrected: SyncSender<Corrected>,
+    jobs: Sender<Job>,
+    messages: Receiver<Vec<u8>>,
+}
+
+/// Pieces that wait for corrections, each with the length of its own.
+type Unfinished = Vec<(usize, Started, usize)>;
+
+/// A batch whose corrections have come.
+struct Corrected {
+    batch: usize,
+    pieces: Unfinished,
+    message: Vec<u8>,
+}
+
+/// Work on the encrypted products of a batch.
+enum Job {
+    Ask(usize),
+    Open(usize, Vec<u8>),
+    Multiply(usize, Vec<u8>),
+}
+
+impl Query<'_> {
+    /// The rounds.
+    fn speak(
+        &self,
+        rounds: &[Round],
+        channel: &mut dyn Channel,
+        stocks: &mut Stocks,
+        others: &mut Others,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<(), PeerError> {
+        let own = self.party.index();
+        let mut asks = rounds.iter().filter_map(|round| round.encrypted);
+        let mut ask_next = |jobs: &Sender<Job>| {
+            if let (Party::Client, Some(batch)) = (self.party, asks.next()) {
+                send(jobs, Job::Ask(batch));
+            }
+        };
+        (0..AHEAD).for_each(|_| ask_next(&others.jobs));
+        // The batch whose corrections are sent in the round that comes.
+        let mut unfinished: Option<Unfinished> = None;
+        for (at, round) in rounds.iter().enumerate() {
+            tell(Progress { done: at, of: rounds.len() });
+            let parts = parts(&self.plan.batches, &self.plan.packings, self.plan.extension, round);
+            let mut message = Vec::with_capacity(parts[own].sum() as usize);
+            let extending = self.spent.time(EXTENSION, || stocks.start(self.party, round, &mut message));
+            for (_, started, _) in unfinished.iter_mut().flatten() {
+                message.append(&mut started.message);
+            }
+            if parts[own].encrypted > 0 {
+                message.extend(others.messages.recv().map_err(|_| ended())?);
+                ask_next(&others.jobs);
+            }
+            assert_eq!(message.len() as u64, parts[own].sum(), "the price of a round");
+            let expected = parts[1 - own].sum() as usize;
+            let message = self.spent.time(WAITING, || channel.exchange(message, expected))?;
+            let mut incoming = Incoming { parts: parts[1 - own], rest: &message };
+            self.spent.time(EXTENSION, || stocks.finish(self.party, extending, &mut incoming))?;
+            let corrections = incoming.next(incoming.parts.corrections);
+            if let (Some(batch), Some(pieces)) = (round.corrected, unfinished.take()) {
+                let corrected = Corrected { batch, pieces, message: corrections.to_vec() };
+                others.corrected.send(corrected).map_err(|_| ended())?;
+            }
+            match (self.party, round.encrypted, round.multiplied) {
+                (Party::Server, Some(batch), _) => send(&others.jobs, Job::Multiply(batch, incoming.rest.to_vec())),
+                (Party::Client, _, Some(batch)) => send(&others.jobs, Job::Open(batch, incoming.rest.to_vec())),
+                _ => {}
+            }
+            unfinished = self.plan.batches.get(at).map(|_| self.start(at, stocks));
+        }
+        tell(Progress { done: rounds.len(), of: rounds.len() });
+        Ok(())
+    }
+
+    /// Starts the pieces of a batch that are made from transfers.
+    fn start(&self, batch: usize, stocks: &mut Stocks) -> Unfinished {
+        let mut ready = vec![];
+        for (at, (piece, place)) in self.pieces(batch) {
+            if products(&piece.correlation).is_empty() {
+                let needed = transfers(&piece.correlation);
+                let (own, other) = (needed[self.party.index()], needed[self.party.other().index()]);
+                let sent = stocks.sent.send(stocks.ends.sender.delta(), own.transfers, place.number);
+                let received = stocks.received.receive(other.transfers, place.number);
+                ready.push((at, Transfers { sent, received }, place.number, other.bytes as usize));
+            }
+        }
+        let begin = |(at, transfers, number, expected): (usize, Transfers, u64, usize)| {
+            let correlation = &self.plan.batches[batch].pieces[at].correlation;
+            let weights = match *correlation {
+                Correlation::StaticMul { weight, .. } if self.party == Party::Server => {
+                    Some(weight_of(self.weights, weight))
+                }
+                _ => None,
+            };
+            let started = self.spent.time(kind(correlation), || {
+                start(correlation, self.party, transfers, weights, &mut self.stream(number))
+            });
+            (at, started, expected)
+        };
+        ready.into_par_iter().map(begin).collect()
+    }
+
+    /// Pieces become parts as corrections come.
+    fn finish_all(&self, corrected: Receiver<Corrected>) -> Result<(), PeerError> {
+        for Corrected { batch, pieces, message } in corrected {
+            let (mut rest, mut cut) = (&message[..], vec![]);
+            for (at, started, expected) in pieces {
+                let (own, others) = rest.split_at(expected);
+                rest = others;
+                cut.push((at, started, own));
+            }
+            let finish = |(at, started, message): (usize, Started, &[u8])| {
+                let correlation = &self.plan.batches[batch].pieces[at].correlation;
+                let parts = self.spent.time(kind(correlation), || started.finish(message))?;
+                self.put(self.places[batch][at], parts);
+                Ok(())
+            };
+            cut.into_par_iter().map(finish).collect::<Result<(), PeerError>>()?;
+        }
+        Ok(())
+    }
+
+    /// The server's work on encrypted products.
+    fn multiply_all(
+        &self,
+        keys: &ptc_he::product::keys::ServerKeys,
+        backend: &dyn ptc_kernels::Backend,
+        jobs: Receiver<Job>,
+        messages: Sender<Vec<u8>>,
+    ) -> Result<(), PeerError> {
+        for job in jobs {
+            let Job::Multiply(batch, requests) = job else { panic!("the client asks and opens") };
+            let (mut rest, mut message) = (&requests[..], vec![]);
+            for (_, (piece, place)) in self.encrypted(batch) {
+                let (packings, stream) = (&self.plan.packings, &mut self.stream(place.number));
+                let parts = self.spent.time(ENCRYPTION, || {
+                    multiply(&piece.correlation, keys, packings, backend, self.weights, stream, &mut rest, &mut message)
+                })?;
+                self.put(place, parts);
+            }
+            if messages.send(message).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The client's.
+    fn encrypt_all(
+        &self,
+        keys: &ptc_he::product::keys::ClientKeys,
+        backend: &dyn ptc_kernels::Backend,
+        jobs: Receiver<Job>,
+        messages: Sender<Vec<u8>>,
+    ) -> Result<(), PeerError> {
+        let mut asked: BTreeMap<usize, Vec<(Place, Asked)>> = BTreeMap::new();
+        let packings = &self.plan.packings;
+        for job in jobs {
+            match job {
+                Job::Ask(batch) => {
+                    let mut message = vec![];
+                    for (_, (piece, place)) in self.encrypted(batch) {
+                        let stream = &mut self.stream(place.number);
+                        let asking = || ask(&piece.correlation, keys, packings, stream, &mut message);
+                        asked.entry(batch).or_default().push((place, self.spent.time(ENCRYPTION, asking)?));
+                    }
+                    if messages.send(message).is_err() {
+                        return Ok(());
+                    }
+                }
+                Job::Open(batch, answers) => {
+                    let mut rest = &answers[..];
+                    for (place, asked) in asked.remove(&batch).expect("what is answered was asked") {
+                        let opening = || opened(asked, keys, packings, backend, &mut rest);
+                        let parts = self.spent.time(ENCRYPTION, opening)?;
+                        self.put(place, parts);
+                    }
+                }
+                Job::Multiply(..) => panic!("the server multiplies"),
+            }
+        }
+        Ok(())
+    }
+
+    fn pieces(&self, batch: usize) -> impl Iterator<Item = (usize, (&Piece, Place))> {
+        self.plan.batches[batch].pieces.iter().zip(self.places[batch].iter().copied()).enumerate()
+    }
+
+    /// Those that are made by encryption.
+    fn encrypted(&self, batch: usize) -> impl Iterator<Item = (usize, (&Piece, Place))> {
+        self.pieces(batch).filter(|(_, (piece, _))| !products(&piece.correlation).is_empty())
+    }
+
+    fn stream(&self, number: u64) -> Prg {
+        self.seed.stream(PIECE, number)
+    }
+
+    fn put(&self, place: Place, parts: Vec<ptc_correlation::assemble::Piece>) {
+        self.assembly.lock().expect("nobody panics while putting").put(place.place, place.piece, parts);
+    }
+}
+
+/// The other party's message, part by part.
+struct Incoming<'a> {
+    parts: Parts,
+    rest: &'a [u8],
+}
+
+impl<'a> Incoming<'a> {
+    /// The channel has checked the whole length.
+    fn next(&mut self, bytes: u64) -> &'a [u8] {
+        let (next, rest) = self.rest.split_at(bytes as usize);
+        self.rest = rest;
+        next
+    }
+}
+
+/// Extensions under way, by who sends in them.
+type Extending = [Option<ptc_ot::extension::Started>; 2];
+
+impl Stocks<'_> {
+    fn start(&mut self, party: Party, round: &Round, message: &mut Vec<u8>) -> Extending {
+        [Party::Server, Party::Client].map(|sender| {
+            let count = round.extended[sender.index()];
+            if count == 0 {
+                return None;
+            }
+            let (own, started) =
+                if sender == party { self.ends.sender.start(count) } else { self.ends.receiver.start(count) };
+            message.extend(own);
+            Some(started)
+        })
+    }
+
+    fn finish(&mut self, party: Party, extending: Extending, incoming: &mut Incoming) -> Result<(), PeerError> {
+        for (sender, started) in [Party::Server, Party::Client].into_iter().zip(extending) {
+            let Some(started) = started else { continue };
+            let message = incoming.next(incoming.parts.extended[sender.index()]);
+            if sender == party {
+                self.sent.add(self.ends.sender.finish(started, message)?);
+            } else {
+                self.received.add_chosen(self.ends.receiver.finish(started, message)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A thread that has ended tells why when it is joined.
+fn send(jobs: &Sender<Job>, job: Job) {
+    let _ = jobs.send(job);
+}
+
+/// In place of what another thread tells.
+fn ended() -> PeerError {
+    PeerError::Closed("the work of another thread".into())
+}
