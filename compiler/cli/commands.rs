@@ -7,5 +7,6 @@ pub mod deal;
 pub mod explain;
 pub mod format;
 pub mod help;
+pub mod prepare;
 pub mod run;
 pub mod sim;

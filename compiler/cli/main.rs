@@ -13,6 +13,7 @@ mod files;
 mod given;
 mod labels;
 mod model;
+mod pool;
 mod progress;
 mod stats;
 mod tokens;
@@ -48,6 +49,7 @@ enum Command {
     Explain(commands::explain::Arguments),
     Calibrate(commands::calibrate::Arguments),
     Deal(commands::deal::Arguments),
+    Prepare(commands::prepare::Arguments),
     Run(commands::run::Arguments),
     Sim(commands::sim::Arguments),
     Help(commands::help::Arguments),
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => commands::explain::run(arguments),
         Command::Calibrate(arguments) => commands::calibrate::run(arguments),
         Command::Deal(arguments) => commands::deal::run(arguments),
+        Command::Prepare(arguments) => commands::prepare::run(arguments),
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Sim(arguments) => commands::sim::run(arguments),
         Command::Help(arguments) => commands::help::run(arguments),

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ptc_exec::pooled;
 use ptc_exec::prepare::prepare;
 use ptc_exec::public::select;
 use ptc_exec::run::{Hooks, Results};
-use ptc_exec::session::{Dial, Role, Session};
-use ptc_exec::statistics::predict;
+use ptc_exec::session::{Dial, Purpose, Role, Session};
+use ptc_exec::statistics::predict_pooled;
 use ptc_exec::tensors::{Tensors, check_inputs};
-use ptc_net::{Channel, tcp};
+use ptc_net::{Channel, PeerError, tcp};
 use ptc_plan::Plan;
 use ptc_plan::file::{Input, Trust};
 use ptc_plan::price;
@@ -20,8 +21,9 @@ use crate::backend::BackendArguments;
 use crate::commands::explain::read_plan;
 use crate::failure::Failure;
 use crate::given::Given;
+use crate::pool::KeyArguments;
 use crate::progress::Progress;
-use crate::{arrays, cache, files, labels, stats, weights};
+use crate::{arrays, cache, files, labels, pool, stats, weights};
 
 /// Run one party of a plan: 0 holds the weights, 1 the input
 ///
@@ -39,14 +41,15 @@ pub struct Arguments {
     /// Where `ptc deal` listens, for a plan built with `--trust dealer`.
     #[arg(long, value_name = "HOST:PORT")]
     pub dealer: Option<String>,
-    /// The server's checkpoint.
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub weights: Option<PathBuf>,
-    /// A tensor of the checkpoint, or the beginning of several, that the model does not use. May be given several times.
-    #[arg(long, value_name = "NAME")]
-    pub unused: Vec<String>,
+    #[command(flatten)]
+    pub checkpoint: Checkpoint,
     #[command(flatten)]
     pub given: Given,
+    /// The pool that `ptc prepare` filled for this party. What it lacks is made in the session.
+    #[arg(long, value_name = "FOLDER")]
+    pub pool: Option<PathBuf>,
+    #[command(flatten)]
+    pub key: KeyArguments,
     /// Write results here instead of to standard output, as `.json` or `.npy`.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -58,6 +61,16 @@ pub struct Arguments {
     pub stats: Option<PathBuf>,
     #[command(flatten)]
     pub backend: BackendArguments,
+}
+
+#[derive(clap::Args)]
+pub struct Checkpoint {
+    /// The server's checkpoint.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// A tensor of the checkpoint, or the beginning of several, that the model does not use. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub unused: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -84,7 +97,7 @@ pub struct Address {
     pub connect: Option<String>,
 }
 
-fn party(text: &str) -> Result<Party, String> {
+pub fn party(text: &str) -> Result<Party, String> {
     match text {
         "0" => Ok(Party::Server),
         "1" => Ok(Party::Client),
@@ -99,7 +112,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         arrays::form(output)?;
     }
     let plan = Arc::new(read_plan(&arguments.plan)?);
-    let dealer = dealer(&plan, arguments.dealer.as_deref())?;
+    let dealer = match &arguments.pool {
+        // Where the pool has all, nobody deals; where it has not, the session says so.
+        Some(_) if arguments.dealer.is_none() => None,
+        _ => dealer(&plan, arguments.dealer.as_deref())?,
+    };
+    let pool = match &arguments.pool {
+        Some(path) => Some(pooled::open(path, &arguments.key.open()?, &plan, party)?),
+        None => None,
+    };
     let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
     let own: Vec<&Input> = plan.inputs.iter().filter(|input| input.owner.knows(party)).collect();
     let queries = match own.as_slice() {
@@ -113,7 +134,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let (total, _) = price::total(&plan);
     let progress = Progress::new(total.rounds);
     let listener = arguments.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
-    let parameters = parameters(&arguments, &plan)?;
+    let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
     let role = match party {
         Party::Server => {
@@ -128,13 +149,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let peer = arguments.meeting.find(listener, &progress)?;
     let meeting = &arguments.meeting;
-    let mut dial = dealer.map(|address| {
-        move || -> Result<Box<dyn Channel>, _> {
-            Ok(Box::new(tcp::connect(address, meeting.patience(30), meeting.idle())?))
-        }
-    });
+    let mut dial = dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(Box::new(meeting.dial(address)?)) });
     let dial = dial.as_mut().map(|dial| dial as Dial);
-    let mut session = Session::open(role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
+    let purpose = Purpose::Run { pool };
+    let mut session = Session::open_for(purpose, role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
     let mut results = vec![];
     // The client knows how many there are; what the server gives is the same for each.
     for at in 0..session.queries as usize {
@@ -144,7 +162,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         results.push(session.query(query, hooks, &mut |stage| progress.stage(stage))?);
     }
     drop(progress);
-    let measured = stats::collect(party, &plan, &session.statistics, &predict(&plan, party, session.queries));
+    if let Some(note) = pool::note(session.pools, session.queries) {
+        eprintln!("note: {note}");
+    }
+    let predicted = predict_pooled(&plan, party, session.queries, session.statistics.pooled);
+    let measured = stats::collect(party, &plan, &session.statistics, &predicted);
     if let Some(path) = &arguments.stats {
         files::write(path, measured.json().as_bytes())?;
     }
@@ -154,7 +176,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// The dealer's address, for a plan that has one.
-fn dealer<'a>(plan: &Plan, given: Option<&'a str>) -> Result<Option<&'a str>, Failure> {
+pub fn dealer<'a>(plan: &Plan, given: Option<&'a str>) -> Result<Option<&'a str>, Failure> {
     match (plan.trust, given) {
         (Trust::Dealer, None) => Err(Failure::new(
             "the plan's correlated randomness comes from a dealer, and none is given",
@@ -177,7 +199,12 @@ impl Meeting {
         Duration::from_secs(self.timeout.max(1))
     }
 
-    fn find(&self, listener: Option<tcp::Listener>, progress: &Progress) -> Result<tcp::Tcp, Failure> {
+    /// The connection to a dealer.
+    pub fn dial(&self, address: &str) -> Result<tcp::Tcp, PeerError> {
+        tcp::connect(address, self.patience(30), self.idle())
+    }
+
+    pub fn find(&self, listener: Option<tcp::Listener>, progress: &Progress) -> Result<tcp::Tcp, Failure> {
         match (listener, &self.address.connect) {
             (Some(listener), _) => {
                 progress.say(&format!("waiting for the other party on {}", listener.local_address()?));
@@ -192,23 +219,25 @@ impl Meeting {
     }
 }
 
-/// The tensors that this party brings from its checkpoint.
-fn parameters(arguments: &Arguments, plan: &Plan) -> Result<Tensors, Failure> {
-    let brings = |owner: Owner| match arguments.party {
-        Party::Server => owner != Owner::Client,
-        Party::Client => owner == Owner::Client,
-    };
-    let wanted = plan.parameters.iter().filter(|parameter| brings(parameter.owner)).count();
-    match (&arguments.weights, wanted) {
-        (Some(path), 1..) => Ok(weights::load(path, plan, arguments.party, &arguments.unused)?),
-        (None, 1..) => Err(Failure::new(
-            format!("the plan needs {wanted} tensors from party {}, and no weights are given", arguments.party.index()),
-            "add `--weights FILE.safetensors`",
-        )),
-        (Some(_), 0) => {
-            Err(Failure::new("this party has no weights in this plan", "leave `--weights` to the other party"))
+impl Checkpoint {
+    /// The tensors that this party brings.
+    pub fn parameters(&self, party: Party, plan: &Plan) -> Result<Tensors, Failure> {
+        let brings = |owner: Owner| match party {
+            Party::Server => owner != Owner::Client,
+            Party::Client => owner == Owner::Client,
+        };
+        let wanted = plan.parameters.iter().filter(|parameter| brings(parameter.owner)).count();
+        match (&self.weights, wanted) {
+            (Some(path), 1..) => Ok(weights::load(path, plan, party, &self.unused)?),
+            (None, 1..) => Err(Failure::new(
+                format!("the plan needs {wanted} tensors from party {}, and no weights are given", party.index()),
+                "add `--weights FILE.safetensors`",
+            )),
+            (Some(_), 0) => {
+                Err(Failure::new("this party has no weights in this plan", "leave `--weights` to the other party"))
+            }
+            (None, 0) => Ok(Tensors::new()),
         }
-        (None, 0) => Ok(Tensors::new()),
     }
 }
 

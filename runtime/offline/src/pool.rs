@@ -74,6 +74,11 @@ pub struct Offer {
     pub end: u32,
 }
 
+/// Bytes on disk of one query of `party`.
+pub fn query_bytes(plan: &Plan, party: Party) -> u64 {
+    sealed_bytes(query::bytes(plan, party))
+}
+
 /// What `ptc prepare --status` tells.
 pub struct Status {
     pub header: Header,

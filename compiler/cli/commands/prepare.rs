@@ -1,0 +1,137 @@
+//! `ptc prepare`: correlated randomness made ahead, into a pool on each side.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ptc_exec::pooled;
+use ptc_exec::prepare::prepare;
+use ptc_exec::public::select;
+use ptc_exec::session::{Dial, Purpose, Role, Session};
+use ptc_exec::statistics::{Predicted, predict};
+use ptc_net::{Channel, Counters, tcp};
+use ptc_offline::pool::{MAX_QUERIES, Status, query_bytes, reserve, status};
+use ptc_plan::step::Party;
+
+use crate::backend::BackendArguments;
+use crate::commands::explain::read_plan;
+use crate::commands::run::{Checkpoint, Meeting, dealer, party};
+use crate::failure::Failure;
+use crate::pool::KeyArguments;
+use crate::progress::Progress;
+use crate::{cache, files, stats};
+
+/// Make the correlated randomness of queries ahead, for `ptc run --pool`
+///
+/// Both parties run this at the same time, as they run queries. Each gets a pool on disk, encrypted, for this plan, these
+/// two parties and these weights. A pool must not be copied or restored from a backup: what was used must stay gone.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Tell what a pool is for and what is left in it.
+    #[arg(long, value_name = "FOLDER", exclusive = true)]
+    pub status: Option<PathBuf>,
+    #[command(flatten)]
+    pub filling: Option<Filling>,
+}
+
+#[derive(clap::Args)]
+pub struct Filling {
+    /// The plan, the same file at both parties.
+    pub plan: PathBuf,
+    /// 0, the server with the weights, or 1, the client with the input.
+    #[arg(long, value_parser = party)]
+    pub party: Party,
+    /// As many are prepared, the same number at both parties.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_QUERIES)))]
+    pub queries: u32,
+    /// A new or empty folder for this party's pool.
+    #[arg(long, value_name = "FOLDER")]
+    pub pool: PathBuf,
+    #[command(flatten)]
+    pub key: KeyArguments,
+    #[command(flatten)]
+    pub meeting: Meeting,
+    /// Where `ptc deal` listens, for a plan built with `--trust dealer`.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub dealer: Option<String>,
+    #[command(flatten)]
+    pub checkpoint: Checkpoint,
+    /// Write bytes and seconds of each phase here, beside what the plan predicts.
+    #[arg(long, value_name = "FILE.json")]
+    pub stats: Option<PathBuf>,
+    #[command(flatten)]
+    pub backend: BackendArguments,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match (arguments.status, arguments.filling) {
+        (Some(path), _) => tell(&path),
+        (None, Some(filling)) => fill(filling),
+        (None, None) => Err(Failure::new("nothing to prepare", "run `ptc help prepare`")),
+    }
+}
+
+fn fill(filling: Filling) -> Result<(), Failure> {
+    let Filling { party, queries, .. } = filling;
+    // Everything that can be wrong on this side is found before the other side is asked for.
+    let plan = Arc::new(read_plan(&filling.plan)?);
+    let dealer = dealer(&plan, filling.dealer.as_deref())?;
+    let key = filling.key.open_or_make()?;
+    let backend = filling.backend.open()?;
+    let progress = Progress::new(0);
+    let listener = filling.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
+    let parameters = filling.checkpoint.parameters(party, &plan)?;
+    let folder = cache::open(filling.backend.cache.as_deref())?;
+    let vacant = reserve(&filling.pool)?;
+    let role = match party {
+        Party::Server => {
+            progress.say("encoding weights");
+            let public = select(&plan, &parameters);
+            Role::Server { prepared: prepare(plan.clone(), party, backend, parameters)?, public }
+        }
+        Party::Client => Role::Client { plan: plan.clone(), backend, cache: &folder, queries },
+    };
+    let peer = filling.meeting.find(listener, &progress)?;
+    let mut dial =
+        dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(Box::new(filling.meeting.dial(address)?)) });
+    let dial = dial.as_mut().map(|dial| dial as Dial);
+    let start = Instant::now();
+    let purpose = Purpose::Prepare;
+    let mut session = Session::open_for(purpose, role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
+    if session.queries != queries {
+        let message = format!("the other side prepares {} queries and this one {queries}", session.queries);
+        return Err(Failure::new(message, "give both sides the same `--queries`"));
+    }
+    let mut writer = pooled::start(vacant, &key, &session)?;
+    for _ in 0..queries {
+        session.prepare(|supply| Ok(writer.put(&plan, supply)?), &mut |stage| progress.stage(stage))?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    drop(progress);
+    let predicted = Predicted { online: Counters::default(), ..predict(&plan, party, queries) };
+    let measured = stats::collect(party, &plan, &session.statistics, &predicted);
+    if let Some(path) = &filling.stats {
+        files::write(path, measured.json().as_bytes())?;
+    }
+    eprint!("{}", measured.table());
+    let bytes = u64::from(queries) * query_bytes(&plan, party);
+    println!(
+        "{}: {queries} queries of {} for party {}, {:.2} MB on disk, in {seconds:.2} s",
+        filling.pool.display(),
+        plan.entry,
+        party.index(),
+        bytes as f64 / 1e6
+    );
+    Ok(())
+}
+
+fn tell(path: &Path) -> Result<(), Failure> {
+    let Status { header, left } = status(path)?;
+    let short = |bytes: &[u8]| bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    println!("pool {} of party {}, for plan {}", short(&header.id), header.party.index(), short(&header.plan));
+    match left.is_empty() {
+        true => println!("none of {} queries is left", header.queries),
+        false => println!("{} of {} queries are left, the next is number {}", left.len(), header.queries, left.start),
+    }
+    Ok(())
+}
