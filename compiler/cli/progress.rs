@@ -45,7 +45,18 @@ impl Progress {
             // Lines that stay are few.
             Stage::Offline { query } | Stage::Pool { query } if self.bar.is_none() && query % 10 > 0 => {}
             Stage::Pool { query } => self.say(&format!("query {}: correlations from the pool", query + 1)),
-            Stage::Offline { query } => self.say(&format!("query {}: correlations from the dealer", query + 1)),
+            Stage::Offline { query } => self.say(&format!("query {}: correlated randomness", query + 1)),
+            Stage::Made { done, of } => self.made(done, of),
+        }
+    }
+
+    fn made(&self, done: usize, of: usize) {
+        if let Some(bar) = &self.bar {
+            if done <= 1 {
+                bar.set_style(parts());
+                bar.set_length(of as u64);
+            }
+            bar.set_position(done as u64);
         }
     }
 
@@ -55,6 +66,7 @@ impl Progress {
             Some(bar) => {
                 if round == 0 {
                     bar.set_style(rounds());
+                    bar.set_length(self.rounds);
                 }
                 bar.set_position(round.into());
             }
@@ -79,5 +91,10 @@ fn spinner() -> ProgressStyle {
 
 fn rounds() -> ProgressStyle {
     ProgressStyle::with_template("online {bar:40} round {pos} of {len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn parts() -> ProgressStyle {
+    ProgressStyle::with_template("preparing {bar:40} round {pos} of {len}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -19,6 +19,9 @@ pub struct Stats {
     /// Of the online seconds: how long this party sent and waited, and computed in steps of each kind.
     waiting_seconds: f64,
     computing_seconds: BTreeMap<&'static str, f64>,
+    /// Of the offline seconds, where two parties alone prepare: what they went into. Parts run side by side.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    source_seconds: BTreeMap<&'static str, f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
 }
@@ -87,6 +90,7 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
         each_query: measured.each_query.iter().map(seconds).collect(),
         waiting_seconds: measured.steps.waiting,
         computing_seconds,
+        source_seconds: measured.source.iter().copied().collect(),
         peak_memory_bytes: peak_memory_bytes(),
     }
 }
@@ -112,10 +116,21 @@ impl Stats {
                 lines.push(format!("{}  predicted", row("", &predicted)));
             }
         }
+        if !self.source_seconds.is_empty() {
+            lines.push(format!("offline seconds, side by side: {}", self.longest().join(", ")));
+        }
         if let Some(bytes) = self.peak_memory_bytes {
             lines.push(format!("peak memory {}", size(bytes)));
         }
         lines.join("\n") + "\n"
+    }
+
+    /// What most of the offline seconds went into, the longest first.
+    fn longest(&self) -> Vec<String> {
+        const SHOWN: usize = 6;
+        let mut parts: Vec<(&str, f64)> = self.source_seconds.iter().map(|(name, seconds)| (*name, *seconds)).collect();
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        parts.iter().take(SHOWN).map(|(name, seconds)| format!("{name} {seconds:.2}")).collect()
     }
 }
 
@@ -183,6 +198,7 @@ mod tests {
             queries: 1,
             pooled: 0,
             each_query: vec![QuerySeconds { offline: 1.0, online: 2.0 }],
+            source: vec![("extension", 0.25), ("waiting", 0.5)],
             steps: Online { steps: vec![0.5, 0.25, 0.125], waiting: 1.0 },
         };
         let predicted = Predicted {
@@ -205,6 +221,7 @@ mod tests {
         assert_eq!((&json["party"], &json["queries"]), (&1.into(), &1.into()));
         assert_eq!(json["peak_memory_bytes"], 1 << 20);
         assert_eq!(json["computing_seconds"], serde_json::json!({ "mul": 0.625, "square": 0.25 }));
+        assert_eq!(json["source_seconds"], serde_json::json!({ "extension": 0.25, "waiting": 0.5 }));
         assert_eq!(json["waiting_seconds"], 1.0);
         assert_eq!(json["each_query"], serde_json::json!([{ "offline_seconds": 1.0, "online_seconds": 2.0 }]));
     }
@@ -218,6 +235,7 @@ weights          0         0 B        40 B    0.25 s  as predicted
 offline          0        40 B   123.46 kB    1.00 s  as predicted
 online           7     2.00 MB     3.00 MB    2.00 s
                  7     2.00 MB     3.00 MB  predicted
+offline seconds, side by side: waiting 0.50, extension 0.25
 peak memory 1.05 MB
 ";
         assert_eq!(example().table(), expected);

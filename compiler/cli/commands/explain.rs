@@ -25,10 +25,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let plan = if path.extension().is_some_and(|extension| extension == "ptx") {
         let mut request = arguments.model.request()?;
         let trust = arguments.trust.settle(&mut request)?;
-        ptc_driver::build(path, &arguments.model.text()?, &request, trust)
-            .map_err(Failure::source)?
-            .generated
-            .plan
+        ptc_driver::build(path, &arguments.model.text()?, &request, trust).map_err(Failure::source)?.generated.plan
     } else {
         read_plan(path)?
     };

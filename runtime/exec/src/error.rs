@@ -3,6 +3,7 @@
 use ptc_correlation::supply::SupplyError;
 use ptc_net::PeerError;
 use ptc_offline::pool::PoolError;
+use ptc_offline::two_party::SessionError;
 use ptc_plan::encoding::PlanError;
 
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,8 @@ pub enum RunError {
          hint: give a dealer to a plan that has one, and to no other"
     )]
     Trust(&'static str),
+    #[error(transparent)]
+    Weights(SessionError),
     #[error("the dealer refused: {0}")]
     DealerRefused(String),
     #[error(transparent)]

@@ -5,6 +5,7 @@
 //! names, and what is wrong with it is said by name.
 
 pub mod dealer;
+mod encryption;
 pub mod error;
 mod handshake;
 mod layout;

@@ -23,6 +23,7 @@ use ptc_plan::step::{Form, Party, Step, StepOp, Value};
 use ptc_ring::fixed;
 use ptc_ring::tensor::Share;
 
+use crate::encryption::{Encryption, Keys};
 use crate::error::RunError;
 use crate::local::ring;
 use crate::value::Held;
@@ -36,6 +37,7 @@ pub struct Joint<'a> {
     pub plan: &'a Plan,
     pub party: Party,
     pub backend: Arc<dyn Backend>,
+    pub encryption: &'a Encryption,
 }
 
 impl Joint<'_> {
@@ -85,6 +87,25 @@ impl Joint<'_> {
                             shared(product.await?)
                         })
                     }
+                }
+            }
+            StepOp::EncryptedMatMul { .. } => {
+                let (x, w) = (share(0), inputs[1].encoded().cloned());
+                let word = Word::for_ring(ring(self.output(step)).bits);
+                let Encryption { keys: Some(keys), products, .. } = self.encryption else {
+                    panic!("a session whose plan encrypts has keys")
+                };
+                let product = products[at].expect("the product of an encrypted step");
+                match keys.clone() {
+                    Keys::Client(keys) => {
+                        task!(c => shared(ptc_mpc::encrypted_product::client(&c, &keys, product, &x).await?))
+                    }
+                    Keys::Server(keys) => task!(c => {
+                        let w = w.as_ref().expect("the server holds its weights");
+                        let packed = w.packed(&*c.backend, word, product.0.inner, product.0.columns);
+                        let factor = (w.data.as_slice(), packed);
+                        shared(ptc_mpc::encrypted_product::server(&c, &keys, product, &x, factor).await?)
+                    }),
                 }
             }
             StepOp::StaticMul { owner, .. } => {

@@ -11,6 +11,7 @@ use ptc_plan::float::FloatTensor;
 use ptc_plan::price;
 use ptc_plan::step::{StepOp, ValueId};
 
+use crate::encryption::Encryption;
 use crate::error::RunError;
 use crate::local::{Local, takes_part};
 use crate::prepare::Prepared;
@@ -36,6 +37,7 @@ pub type Results = Vec<(String, FloatTensor)>;
 
 pub fn run<C: Channel + ?Sized>(
     prepared: &Prepared,
+    encryption: &Encryption,
     channel: &mut C,
     supply: &mut Supply,
     inputs: Tensors,
@@ -44,7 +46,7 @@ pub fn run<C: Channel + ?Sized>(
 ) -> Result<Results, RunError> {
     check_inputs(&prepared.plan, prepared.party, &inputs)?;
     online.steps.resize(prepared.plan.steps.len(), 0.0);
-    let mut query = Query::new(prepared, inputs, hooks);
+    let mut query = Query::new(prepared, encryption, inputs, hooks);
     let mut lockstep = Lockstep::new(channel);
     let (steps, mut next, mut round) = (&prepared.plan.steps, 0, 0);
     while next < steps.len() || !query.running.is_empty() {
@@ -71,6 +73,7 @@ pub fn run<C: Channel + ?Sized>(
 
 struct Query<'a, 'h> {
     prepared: &'a Prepared,
+    encryption: &'a Encryption,
     values: Vec<Option<Held>>,
     /// Uses of each value that are still to come.
     uses: Vec<u32>,
@@ -89,7 +92,7 @@ struct Running {
 }
 
 impl<'a, 'h> Query<'a, 'h> {
-    fn new(prepared: &'a Prepared, mut inputs: Tensors, hooks: Hooks<'h>) -> Query<'a, 'h> {
+    fn new(prepared: &'a Prepared, encryption: &'a Encryption, mut inputs: Tensors, hooks: Hooks<'h>) -> Query<'a, 'h> {
         let plan = &prepared.plan;
         let mut values = prepared.values.clone();
         for input in &plan.inputs {
@@ -104,7 +107,7 @@ impl<'a, 'h> Query<'a, 'h> {
         }
         // An output is never used up.
         plan.outputs.iter().for_each(|output| uses[output.value.0 as usize] += 1);
-        Query { prepared, values, uses, running: vec![], finished: 0.0, hooks }
+        Query { prepared, encryption, values, uses, running: vec![], finished: 0.0, hooks }
     }
 
     fn start<C: Channel>(
@@ -123,7 +126,7 @@ impl<'a, 'h> Query<'a, 'h> {
         let inputs: Vec<Held> = step.inputs.iter().map(|&id| self.read(id)).collect();
         let start = Instant::now();
         let rounds = price::rounds(&plan.values, step).len() as u32;
-        let joint = Joint { plan, party: *party, backend: backend.clone() };
+        let joint = Joint { plan, party: *party, backend: backend.clone(), encryption: self.encryption };
         if rounds > 0 {
             let time = Rc::new(Cell::new(0.0));
             let body = joint.body(at, inputs, supply, time.clone())?;

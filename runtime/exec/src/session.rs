@@ -9,8 +9,10 @@
 //! | | ← | which of them it lacks | setup |
 //! | those | → | | setup |
 //! | digest of public values | ⇄ | digest | setup |
-//! | masked weights | → | | weights |
-//! | seed from the dealer | | seed and corrections from the dealer | offline |
+//! | masked weights | → | | weights (dealer) |
+//! | base transfers | ⇄ | base transfers, keys | weights (two parties) |
+//! | seed from the dealer | | seed and corrections from the dealer | offline (dealer) |
+//! | transfers, corrections, encrypted products | ⇄ | transfers, corrections, encrypted masks | offline (two parties) |
 //! | digest of public inputs | ⇄ | digest: ready | offline |
 //! | the plan | ⇄ | the plan | online |
 
@@ -22,11 +24,13 @@ use ptc_correlation::Supply;
 use ptc_kernels::Backend;
 use ptc_net::{Channel, Counters, PeerError};
 use ptc_offline::pool::Pool;
+use ptc_offline::two_party::Progress;
 use ptc_plan::Plan;
 use ptc_plan::file::Trust;
 use ptc_plan::step::{Owner, Party};
 use sha2::{Digest, Sha256};
 
+use crate::encryption::{self, Encryption};
 use crate::error::RunError;
 use crate::handshake::{self, Meeting, Plea};
 use crate::pooled;
@@ -80,6 +84,11 @@ pub enum Stage {
     Offline {
         query: u32,
     },
+    /// Rounds of what the two parties make.
+    Made {
+        done: usize,
+        of: usize,
+    },
     Pool {
         query: u32,
     },
@@ -88,6 +97,7 @@ pub enum Stage {
 pub struct Session {
     prepared: Prepared,
     peer: Box<dyn Channel>,
+    encryption: Encryption,
     /// None where pools have all queries.
     source: Option<Source>,
     pool: Option<Pool>,
@@ -174,12 +184,16 @@ impl Session {
                 Some(Source::open(&prepared, &mut *peer, dealer)?)
             }
         };
+        let encryption = match prepares {
+            true => Encryption::default(),
+            false => encryption::open(&plan, party, &mut *peer)?,
+        };
         let others = source.as_ref().map_or(Counters::default(), Source::counters);
         let (traffic, time) = clock.read(peer.counters() + others);
         statistics.weights.add(traffic, time);
         let pools = pools(&meeting, pool.is_some());
         let Meeting { session: id, queries, pooled, .. } = meeting;
-        Ok(Session { prepared, peer, source, pool, pooled, pools, id, queries, asked: 0, statistics })
+        Ok(Session { prepared, peer, encryption, source, pool, pooled, pools, id, queries, asked: 0, statistics })
     }
 
     /// The next of the session's queries.
@@ -193,8 +207,9 @@ impl Session {
         self.statistics.offline.add(traffic, dealing);
 
         let clock = Clock::start(self.peer.counters());
+        self.peer.set_patience(self.encryption.patience)?;
         let online = &mut self.statistics.steps;
-        let results = run(&self.prepared, &mut *self.peer, &mut supply, inputs, online, hooks)?;
+        let results = run(&self.prepared, &self.encryption, &mut *self.peer, &mut supply, inputs, online, hooks)?;
         let (traffic, time) = clock.read(self.peer.counters());
         self.statistics.online.add(traffic, time);
         let each = QuerySeconds { offline: dealing.as_secs_f64(), online: time.as_secs_f64() };
@@ -237,8 +252,12 @@ impl Session {
         }
         tell(Stage::Offline { query });
         let source = self.source.as_mut().ok_or(RunError::TooManyQueries(self.queries))?;
-        let supply = source.supply(&self.prepared, &mut *self.peer)?;
-        Ok((supply, source.patience(&self.prepared)))
+        let patience = source.patience(&self.prepared);
+        self.peer.set_patience(patience)?;
+        let mut told = |Progress { done, of }| tell(Stage::Made { done, of });
+        let supply = source.supply(&self.prepared, &mut *self.peer, &mut told)?;
+        self.statistics.source = source.seconds();
+        Ok((supply, patience))
     }
 
     pub fn prepared(&self) -> &Prepared {

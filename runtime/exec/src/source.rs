@@ -6,10 +6,13 @@ use ptc_correlation::Supply;
 use ptc_net::{Channel, Counters};
 use ptc_offline::dealer::receive_seed;
 use ptc_offline::factors::Factors;
+use ptc_offline::two_party::{Progress, Session, SessionError};
 use ptc_offline::{receive, weights};
 use ptc_plan::Plan;
 use ptc_plan::bill::{self, weight_masks};
+use ptc_plan::file::Trust;
 use ptc_plan::step::{Party, ValueId};
+use ptc_plan::two_party;
 
 use crate::error::RunError;
 use crate::prepare::Prepared;
@@ -18,36 +21,60 @@ use crate::value::Held;
 pub enum Source {
     /// Seeds and corrections come over `channel`; `factors` are the client's masked weights.
     Dealer { channel: Box<dyn Channel>, factors: Factors },
+    /// `patience` is for the other party's work between two messages.
+    TwoParty { session: Box<Session>, patience: Duration },
 }
 
 impl Source {
-    /// What is done once a session: with a dealer, the client gets the masked weights.
+    /// What is done once a session. With a dealer, the client gets the masked weights; two parties alone make base transfers
+    /// and keys.
     pub fn open(
         prepared: &Prepared,
         peer: &mut dyn Channel,
         dealer: Option<Box<dyn Channel>>,
     ) -> Result<Source, RunError> {
-        match dealer {
-            Some(mut channel) => {
+        match (prepared.plan.trust, dealer) {
+            (Trust::Dealer, Some(mut channel)) => {
                 let factors = exchange_weights(prepared, peer, &mut *channel)?;
                 Ok(Source::Dealer { channel, factors })
             }
-            None => Err(RunError::Trust("the two parties alone")),
+            (Trust::TwoParty { optimize }, None) => {
+                let (plan, backend) = (&prepared.plan, prepared.backend.clone());
+                let patience = working_patience(plan);
+                peer.set_patience(patience)?;
+                let factor = |id| words(prepared, id);
+                let session = Session::open(plan, optimize, prepared.party, peer, factor, backend);
+                let session = Box::new(session.map_err(|error| match error {
+                    SessionError::Peer(error) => RunError::Peer(error),
+                    other => RunError::Weights(other),
+                })?);
+                peer.set_patience(Duration::ZERO)?;
+                Ok(Source::TwoParty { session, patience })
+            }
+            (Trust::Dealer, None) => Err(RunError::Trust("a dealer")),
+            (Trust::TwoParty { .. }, Some(_)) => Err(RunError::Trust("the two parties alone")),
         }
     }
 
     /// All that a query consumes.
-    pub fn supply(&mut self, prepared: &Prepared, _peer: &mut dyn Channel) -> Result<Supply, RunError> {
+    pub fn supply(
+        &mut self,
+        prepared: &Prepared,
+        peer: &mut dyn Channel,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Supply, RunError> {
         match self {
             Source::Dealer { channel, factors } => deal(prepared, &mut **channel, factors).map_err(RunError::Dealer),
+            Source::TwoParty { session, .. } => Ok(session.query(peer, |id| words(prepared, id), tell)?),
         }
     }
 
-    /// How long the other party may be silent after this one has its supply.
+    /// How long the other party may be silent until both have a query's supply.
     pub fn patience(&self, prepared: &Prepared) -> Duration {
         match (self, prepared.party) {
             (Source::Dealer { .. }, Party::Server) => dealing_patience(&prepared.plan),
             (Source::Dealer { .. }, Party::Client) => Duration::ZERO,
+            (Source::TwoParty { patience, .. }, _) => *patience,
         }
     }
 
@@ -55,6 +82,15 @@ impl Source {
     pub fn counters(&self) -> Counters {
         match self {
             Source::Dealer { channel, .. } => channel.counters(),
+            Source::TwoParty { .. } => Counters::default(),
+        }
+    }
+
+    /// What this party's seconds went into, where that is known.
+    pub fn seconds(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            Source::Dealer { .. } => vec![],
+            Source::TwoParty { session, .. } => session.spent().seconds(),
         }
     }
 }
@@ -71,6 +107,15 @@ fn deal(prepared: &Prepared, dealer: &mut dyn Channel, factors: &Factors) -> Res
 fn dealing_patience(plan: &Plan) -> Duration {
     const SLOWEST_BYTES_A_SECOND: u64 = 125_000;
     Duration::from_secs(bill::offline(plan).dealer_to_client / SLOWEST_BYTES_A_SECOND)
+}
+
+/// Between two messages the other party works on a few batches: as long as the slowest machine worth running on takes.
+fn working_patience(plan: &Plan) -> Duration {
+    const SLOWEST_TRANSFERS_A_SECOND: usize = 200_000;
+    const BATCHES: usize = 3;
+    let work = |batch: two_party::Batch| batch.pieces.iter().map(|piece| two_party::work(&piece.correlation)).sum();
+    let most: usize = two_party::batches(plan).into_iter().map(work).max().unwrap_or(0);
+    Duration::from_secs((BATCHES * most / SLOWEST_TRANSFERS_A_SECOND) as u64)
 }
 
 fn exchange_weights(

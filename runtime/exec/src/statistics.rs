@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use ptc_net::Counters;
 use ptc_plan::Plan;
 use ptc_plan::bill;
+use ptc_plan::file::Trust;
+use ptc_plan::inline;
 use ptc_plan::price::{self, FRAME_HEADER};
 use ptc_plan::step::Party;
+use ptc_plan::two_party;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phase {
@@ -25,7 +28,7 @@ impl Phase {
 pub struct Statistics {
     /// Handshakes and public parameters.
     pub setup: Phase,
-    /// Masked weights, once a session.
+    /// Once a session: masked weights with a dealer, else keys and base transfers.
     pub weights: Phase,
     /// Correlations, for each query.
     pub offline: Phase,
@@ -34,6 +37,8 @@ pub struct Statistics {
     /// Those of them whose correlations came from a pool.
     pub pooled: u32,
     pub each_query: Vec<QuerySeconds>,
+    /// What this party's seconds in the offline phase went into, where the source tells. Parts run side by side.
+    pub source: Vec<(&'static str, f64)>,
     pub steps: Online,
 }
 
@@ -73,24 +78,41 @@ pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
 pub fn predict_pooled(plan: &Plan, party: Party, queries: u32, pooled: u32) -> Predicted {
     let (own, other) = (party.index(), party.other().index());
     let (total, _) = price::total(plan);
-    let offline = bill::offline(plan);
-    let (times, made) = (u64::from(queries), u64::from(queries.saturating_sub(pooled)));
-    let traffic = |sent: u64, received: u64| Counters { rounds: 0, sent, received };
-    let (weights, dealt) = match party {
-        Party::Server => {
-            (traffic(offline.server_to_client_once, offline.dealer_to_server_once), offline.dealer_to_server)
-        }
-        Party::Client => (traffic(0, offline.server_to_client_once), offline.dealer_to_client),
+    let (times, made) = (u64::from(queries), queries.saturating_sub(pooled));
+    let [once, made] = if made == 0 { [Counters::default(); 2] } else { source(plan, party, made) };
+    let ready = Counters { rounds: 0, sent: READY * times, received: READY * times };
+    let keys = inline::setup_bytes(plan);
+    let keys = match party {
+        Party::Server => Counters { received: keys, ..Counters::default() },
+        Party::Client => Counters { sent: keys, ..Counters::default() },
     };
     Predicted {
-        weights: if made > 0 { weights } else { Counters::default() },
-        offline: traffic(READY * times, READY * times + dealt * made),
+        weights: once + keys,
+        offline: made + ready,
         online: Counters {
             rounds: total.rounds * times,
             sent: total.sent[own] * times,
             received: total.sent[other] * times,
         },
     }
+}
+
+/// What the source of correlations costs: once a session, and for so many queries.
+fn source(plan: &Plan, party: Party, queries: u32) -> [Counters; 2] {
+    let Trust::TwoParty { optimize } = plan.trust else {
+        let (offline, times) = (bill::offline(plan), u64::from(queries));
+        let traffic = |sent: u64, received: u64| Counters { rounds: 0, sent, received };
+        return match party {
+            Party::Server => [
+                traffic(offline.server_to_client_once, offline.dealer_to_server_once),
+                traffic(0, offline.dealer_to_server * times),
+            ],
+            Party::Client => [traffic(0, offline.server_to_client_once), traffic(0, offline.dealer_to_client * times)],
+        };
+    };
+    [two_party::price::setup(plan, optimize), two_party::price::queries(plan, optimize, queries as usize)].map(|flow| {
+        Counters { rounds: flow.rounds, sent: flow.sent[party.index()], received: flow.sent[party.other().index()] }
+    })
 }
 
 /// Measures from its making until it is read.

@@ -1,5 +1,5 @@
-//! One plan that has every kind of step, run by both parties and a dealer in one process: each opened value follows from
-//! its step's inputs, and the traffic is what the plan says, to the byte.
+//! One plan that has every kind of step, run by both parties in one process, with and without a dealer: each opened value
+//! follows from its step's inputs, and the traffic is what the plan says, to the byte.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use ptc_exec::statistics::predict;
 use ptc_exec::tensors::Tensors;
 use ptc_kernels::Portable;
 use ptc_plan::Plan;
-use ptc_plan::file::{Constant, Input, InputKind, Output, Parameter, Trust};
+use ptc_plan::file::{Constant, Input, InputKind, Objective, Output, Parameter, Trust};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel};
 use ptc_plan::operator::Operator;
@@ -20,13 +20,13 @@ struct Builder {
 }
 
 impl Builder {
-    fn new() -> Builder {
+    fn new(trust: Trust) -> Builder {
         Builder {
             plan: Plan {
                 model: "Every".into(),
                 entry: "step".into(),
                 dims: vec![],
-                trust: Trust::Dealer,
+                trust,
                 values: vec![],
                 parameters: vec![],
                 inputs: vec![],
@@ -91,8 +91,11 @@ fn encoded(owner: Owner, bits: u32, frac: u32) -> Form {
     Form::Encoded(owner, Fixed { bits, frac })
 }
 
-fn every_step() -> Plan {
-    let mut b = Builder::new();
+const MODES: [Trust; 3] =
+    [Trust::TwoParty { optimize: Objective::Total }, Trust::TwoParty { optimize: Objective::Traffic }, Trust::Dealer];
+
+fn every_step(trust: Trust) -> Plan {
+    let mut b = Builder::new(trust);
     let x = b.input("x", &[4, 8], InputKind::Real, Owner::Client, 8.0);
     let mask = b.input("mask", &[4, 6], InputKind::Bit, Owner::Client, 1.0);
     let offset = b.input("offset", &[6], InputKind::Real, Owner::Both, 8.0);
@@ -106,7 +109,8 @@ fn every_step() -> Plan {
     let half = b.step(StepOp::Clear(Operator::Scale { by: 0.5 }), &[x], &[4, 8], Form::Clear(Owner::Client));
     let x = b.step(StepOp::Share, &[half], &[4, 8], ring(40, 12));
     let w = b.step(StepOp::Encode, &[w], &[8, 6], encoded(Owner::Server, 40, 12));
-    let product = b.step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 40 }, &[x, w], &[4, 6], ring(40, 24));
+    let product =
+        b.step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 40 }, &[x, w], &[4, 6], ring(40, 24));
     let offset = b.step(StepOp::Share, &[offset], &[6], ring(40, 24));
     let one = b.step(StepOp::Encode, &[one], &[6], encoded(Owner::Both, 40, 24));
     b.plan.kernels.push(Kernel::Elementwise(Elementwise {
@@ -124,10 +128,16 @@ fn every_step() -> Plan {
     let small = b.step(StepOp::Rescale, &[moved], &[4, 6], ring(36, 12));
     let shrunk = b.step(StepOp::Rescale, &[moved], &[4, 6], ring(26, 12));
     let scale = b.step(StepOp::Encode, &[scale], &[6], encoded(Owner::Server, 36, 12));
-    let scaled = b.step(StepOp::StaticMul { owner: Party::Server, factor_bits: 36 }, &[small, scale], &[4, 6], ring(36, 24));
+    let scaled =
+        b.step(StepOp::StaticMul { owner: Party::Server, factor_bits: 36 }, &[small, scale], &[4, 6], ring(36, 24));
     b.output("scaled", scaled, Party::Client);
     let narrow = b.step(StepOp::Encode, &[narrow], &[6, 6], encoded(Owner::Server, 26, 6));
-    let thin = b.step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 26 }, &[shrunk, narrow], &[4, 6], ring(26, 18));
+    let thin = b.step(
+        StepOp::StaticMatMul { owner: Party::Server, factor_bits: 26 },
+        &[shrunk, narrow],
+        &[4, 6],
+        ring(26, 18),
+    );
     b.output("thin", thin, Party::Server);
 
     let negative = b.step(StepOp::Compare { threshold: 100 }, &[small], &[4, 6], Form::Bits);
@@ -171,10 +181,12 @@ fn every_step() -> Plan {
 
     let factor = b.input("factor", &[6, 3], InputKind::Real, Owner::Client, 8.0);
     let factor = b.step(StepOp::Encode, &[factor], &[6, 3], encoded(Owner::Client, 36, 12));
-    let crossed = b.step(StepOp::StaticMatMul { owner: Party::Client, factor_bits: 36 }, &[small, factor], &[4, 3], ring(36, 24));
+    let crossed =
+        b.step(StepOp::StaticMatMul { owner: Party::Client, factor_bits: 36 }, &[small, factor], &[4, 3], ring(36, 24));
     b.output("crossed", crossed, Party::Client);
     let keep = b.step(StepOp::Encode, &[mask], &[4, 6], encoded(Owner::Client, 36, 0));
-    let masked = b.step(StepOp::StaticMul { owner: Party::Client, factor_bits: 36 }, &[small, keep], &[4, 6], ring(36, 12));
+    let masked =
+        b.step(StepOp::StaticMul { owner: Party::Client, factor_bits: 36 }, &[small, keep], &[4, 6], ring(36, 12));
     let matrix = b.step(StepOp::Encode, &[table], &[6, 3], encoded(Owner::Both, 36, 12));
     let last = b.step(StepOp::PublicMatMul, &[masked, matrix], &[4, 3], ring(36, 24));
     b.output("last", last, Party::Client);
@@ -210,7 +222,11 @@ fn world(plan: Plan) -> World {
 
 #[test]
 fn every_step_follows_from_its_inputs() {
-    let plan = Plan::from_bytes(&every_step().to_bytes().unwrap()).unwrap();
+    MODES.into_iter().for_each(check_every_step);
+}
+
+fn check_every_step(trust: Trust) {
+    let plan = Plan::from_bytes(&every_step(trust).to_bytes().unwrap()).unwrap();
     let mut seen = vec![0; plan.values.len()];
     let simulated = simulate(world(plan.clone()), &mut |value| {
         assert_eq!(value.fault, None, "step {} `{}`", value.step, plan.steps[value.step].op.name());
@@ -223,9 +239,9 @@ fn every_step_follows_from_its_inputs() {
     for party in [Party::Server, Party::Client] {
         let measured = &simulated.statistics[party.index()];
         let predicted = predict(&plan, party, 1);
-        assert_eq!(measured.online.traffic, predicted.online, "{party:?} online");
-        assert_eq!(measured.offline.traffic, predicted.offline, "{party:?} offline");
-        assert_eq!(measured.weights.traffic, predicted.weights, "{party:?} weights");
+        assert_eq!(measured.online.traffic, predicted.online, "{trust:?} {party:?} online");
+        assert_eq!(measured.offline.traffic, predicted.offline, "{trust:?} {party:?} offline");
+        assert_eq!(measured.weights.traffic, predicted.weights, "{trust:?} {party:?} weights");
     }
     let names =
         |party: Party| simulated.results[party.index()].iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
@@ -235,7 +251,11 @@ fn every_step_follows_from_its_inputs() {
 
 #[test]
 fn the_numbers_are_those_of_floating_point() {
-    let plan = every_step();
+    MODES.into_iter().for_each(check_numbers);
+}
+
+fn check_numbers(trust: Trust) {
+    let plan = every_step(trust);
     let given = world(plan.clone());
     let x = Operator::Scale { by: 0.5 }.evaluate(&[&given.inputs["x"]]);
     let product = Operator::MatMul { transpose_b: false }.evaluate(&[&x, &given.parameters["w"]]);
@@ -259,19 +279,19 @@ fn the_numbers_are_those_of_floating_point() {
 
 #[test]
 fn what_does_not_fit_ends_both_sides() {
-    let mut wrong = world(every_step());
+    let mut wrong = world(every_step(Trust::Dealer));
     wrong.parameters.get_mut("w").unwrap().data[3] = f32::NAN;
     let error = simulate(wrong, &mut |_| ()).err().unwrap().to_string();
     assert_eq!(error, "`w` holds NaN at [0, 3]; every weight must be a finite number");
-    let mut wrong = world(every_step());
+    let mut wrong = world(every_step(Trust::Dealer));
     wrong.parameters.get_mut("table").unwrap().data[3] = 4.5;
     let error = simulate(wrong, &mut |_| ()).err().unwrap().to_string();
     assert!(error.starts_with("`table` holds 4.5 at [1, 0], beyond the 4 that the plan's rings allow"), "{error}");
-    let mut wrong = world(every_step());
+    let mut wrong = world(every_step(Trust::Dealer));
     wrong.inputs.remove("x");
     let error = simulate(wrong, &mut |_| ()).err().unwrap().to_string();
     assert_eq!(error, "the entry `step` needs an input `x` of shape [4, 8]; it is missing");
-    let mut wrong = world(every_step());
+    let mut wrong = world(every_step(Trust::Dealer));
     wrong.inputs.get_mut("mask").unwrap().data[0] = 0.5;
     let error = simulate(wrong, &mut |_| ()).err().unwrap().to_string();
     assert_eq!(error, "input `mask` holds 0.5 at [0, 0]; it takes zeros and ones");
@@ -279,7 +299,7 @@ fn what_does_not_fit_ends_both_sides() {
 
 #[test]
 fn protocols_that_need_no_round_are_taken_at_once() {
-    let mut b = Builder::new();
+    let mut b = Builder::new(Trust::Dealer);
     let x = b.input("x", &[4, 1], InputKind::Real, Owner::Client, 8.0);
     let shared = b.step(StepOp::Share, &[x], &[4, 1], ring(20, 12));
     let top = b.step(StepOp::Max, &[shared], &[4, 1], ring(20, 12));

@@ -1,0 +1,58 @@
+//! The keys of a session for products that are encrypted in the query.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ptc_he::product::keys::{ClientKeys, ServerKeys};
+use ptc_net::{Channel, PeerError};
+use ptc_plan::Plan;
+use ptc_plan::inline;
+use ptc_plan::step::Party;
+use ptc_plan::two_party::encrypted::{Packing, Product, key_bytes};
+
+use crate::error::RunError;
+
+/// What each step's product is, by step; none where no product of the plan is encrypted in the query.
+#[derive(Default)]
+pub struct Encryption {
+    pub keys: Option<Keys>,
+    pub products: Vec<Option<(Product, Packing)>>,
+    /// How long the other party may take for a round.
+    pub patience: Duration,
+}
+
+#[derive(Clone)]
+pub enum Keys {
+    Client(Arc<ClientKeys>),
+    Server(Arc<ServerKeys>),
+}
+
+/// Products of numbers in a second of the slowest machine worth running on.
+const SLOWEST_TERMS_A_SECOND: usize = 1 << 20;
+
+/// Fresh keys: the client makes them, the server gets what is public of them.
+pub fn open(plan: &Plan, party: Party, peer: &mut dyn Channel) -> Result<Encryption, RunError> {
+    let sets = inline::keys(plan);
+    if sets.is_empty() {
+        return Ok(Encryption::default());
+    }
+    let keys = match party {
+        Party::Client => {
+            let keys = ClientKeys::fresh(&sets).map_err(RunError::Entropy)?;
+            peer.send(keys.publish().map_err(RunError::Entropy)?)?;
+            Keys::Client(Arc::new(keys))
+        }
+        Party::Server => {
+            let expected = key_bytes(&sets) as usize;
+            let message = peer.receive(expected)?;
+            if message.len() != expected {
+                return Err(PeerError::WrongLength { expected, found: message.len() }.into());
+            }
+            Keys::Server(Arc::new(ServerKeys::read(&sets, &message)?))
+        }
+    };
+    let products: Vec<_> = plan.steps.iter().map(|step| inline::product(plan, step)).collect();
+    let work = |(product, _): &(Product, Packing)| product.rows * product.inner * product.columns;
+    let most = products.iter().flatten().map(work).max().unwrap_or(0);
+    Ok(Encryption { keys: Some(keys), products, patience: Duration::from_secs((most / SLOWEST_TERMS_A_SECOND) as u64) })
+}
