@@ -19,7 +19,7 @@ setup:
 build: setup
 	cargo build --release
 
-# A description is classified by three real processes: the server, the client, the dealer.
+# A description is classified by two real processes: the server and the client, and nobody else.
 demo: build
 	examples/sections/demo.sh $(PTC)
 

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 #[derive(clap::Args)]
 pub struct TrustArguments {
     /// Where correlated randomness comes from.
-    #[arg(long, value_enum, default_value_t = Mode::Dealer)]
+    #[arg(long, value_enum, default_value_t = Mode::TwoParty)]
     pub trust: Mode,
     /// What two parties alone spend least of. Default: total.
     #[arg(long, value_enum)]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A sentence becomes its all-MiniLM-L6-v2 embedding: three processes on loopback.
+# A sentence becomes its all-MiniLM-L6-v2 embedding: two processes on loopback.
 # Usage: demo.sh PTC [SENTENCE]
 set -euo pipefail
 ptc=$(realpath "$1")
@@ -15,14 +15,11 @@ finish() {
 trap finish EXIT
 
 "$ptc" build "$here/minilm.ptx" --dim S=32 -o "$folder/minilm.plan"
-dealer=127.0.0.1:${PTC_DEALER_PORT:-7400}
-server=127.0.0.1:${PTC_SERVER_PORT:-7401}
-"$ptc" deal "$folder/minilm.plan" --listen "$dealer" 2>"$folder/dealer.log" &
-processes+=($!)
-"$ptc" run "$folder/minilm.plan" --party 0 --listen "$server" --dealer "$dealer" \
+server=127.0.0.1:${PTC_SERVER_PORT:-7400}
+"$ptc" run "$folder/minilm.plan" --party 0 --listen "$server" \
     --weights "$here/model/model.safetensors" --unused pooler --unused embeddings.position_ids 2>"$folder/server.log" &
 processes+=($!)
 echo "sentence: $text" >&2
-"$ptc" run "$folder/minilm.plan" --party 1 --connect "$server" --dealer "$dealer" \
+"$ptc" run "$folder/minilm.plan" --party 1 --connect "$server" \
     --tokenizer "$here/model/tokenizer.json" --text "$text" ||
-    { cat "$folder/dealer.log" "$folder/server.log" >&2; exit 1; }
+    { cat "$folder/server.log" >&2; exit 1; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tells which Debian section a package description belongs to: three processes on loopback, no download.
+# Tells which Debian section a package description belongs to: two processes on loopback, no download.
 # Usage: demo.sh PTC [DESCRIPTION]
 set -euo pipefail
 ptc=$(realpath "$1")
@@ -14,14 +14,11 @@ finish() {
 trap finish EXIT
 
 "$ptc" build "$here/sections.ptx" -o "$folder/sections.plan"
-dealer=127.0.0.1:${PTC_DEALER_PORT:-7400}
-server=127.0.0.1:${PTC_SERVER_PORT:-7401}
-"$ptc" deal "$folder/sections.plan" --listen "$dealer" 2>"$folder/dealer.log" &
-processes+=($!)
-"$ptc" run "$folder/sections.plan" --party 0 --listen "$server" --dealer "$dealer" \
+server=127.0.0.1:${PTC_SERVER_PORT:-7400}
+"$ptc" run "$folder/sections.plan" --party 0 --listen "$server" \
     --weights "$here/model.safetensors" 2>"$folder/server.log" &
 processes+=($!)
 echo "description: $text" >&2
-"$ptc" run "$folder/sections.plan" --party 1 --connect "$server" --dealer "$dealer" \
+"$ptc" run "$folder/sections.plan" --party 1 --connect "$server" \
     --tokenizer "$here/tokenizer.json" --labels "$here/labels.json" --text "$text" ||
-    { cat "$folder/dealer.log" "$folder/server.log" >&2; exit 1; }
+    { cat "$folder/server.log" >&2; exit 1; }
