@@ -8,8 +8,8 @@ use ptc_exec::pooled;
 use ptc_exec::prepare::prepare;
 use ptc_exec::public::select;
 use ptc_exec::session::{Dial, Purpose, Role, Session};
-use ptc_exec::statistics::{Predicted, predict};
-use ptc_net::{Channel, Counters, tcp};
+use ptc_exec::statistics::predict_prepared;
+use ptc_net::{Channel, tcp};
 use ptc_offline::pool::{MAX_QUERIES, Status, query_bytes, reserve, status};
 use ptc_plan::step::Party;
 
@@ -108,8 +108,7 @@ fn fill(filling: Filling) -> Result<(), Failure> {
     }
     let seconds = start.elapsed().as_secs_f64();
     drop(progress);
-    let predicted = Predicted { online: Counters::default(), ..predict(&plan, party, queries) };
-    let measured = stats::collect(party, &plan, &session.statistics, &predicted);
+    let measured = stats::collect(party, &plan, &session.statistics, &predict_prepared(&plan, party, queries));
     if let Some(path) = &filling.stats {
         files::write(path, measured.json().as_bytes())?;
     }

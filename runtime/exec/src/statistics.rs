@@ -97,6 +97,14 @@ pub fn predict_pooled(plan: &Plan, party: Party, queries: u32, pooled: u32) -> P
     }
 }
 
+/// Of a session that prepares.
+pub fn predict_prepared(plan: &Plan, party: Party, queries: u32) -> Predicted {
+    let [weights, made] = source(plan, party, queries);
+    let ready = READY * u64::from(queries);
+    let offline = made + Counters { rounds: 0, sent: ready, received: ready };
+    Predicted { weights, offline, online: Counters::default() }
+}
+
 /// What the source of correlations costs: once a session, and for so many queries.
 fn source(plan: &Plan, party: Party, queries: u32) -> [Counters; 2] {
     let Trust::TwoParty { optimize } = plan.trust else {
