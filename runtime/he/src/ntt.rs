@@ -82,14 +82,24 @@ impl Transform {
     pub fn with_backend(prime: Prime, degree: usize, backend: Backend) -> Transform {
         assert!(degree.is_power_of_two() && DEGREES.contains(&degree), "a transform of degree {degree}");
         assert!(backend.works(), "{backend:?} does not run on this machine");
+        let root = prime.root(2 * degree as u64);
+        Transform::with_root(prime, degree, root, backend)
+    }
+
+    fn with_root(prime: Prime, degree: usize, root: u64, backend: Backend) -> Transform {
         // A single block is not worth a vector.
         let backend = if degree == BLOCK { Backend::Portable } else { backend };
-        let root = prime.root(2 * degree as u64);
         let inverse = Roots::new(&prime, degree, prime.inverse(root), backend);
         let scale = prime.inverse(degree as u64);
         let last = prime.mul(scale, inverse.at(1).value);
         let scale = [prime.factor(scale), prime.factor(last)];
         Transform { prime, degree, forward: Roots::new(&prime, degree, root, backend), inverse, scale, backend }
+    }
+
+    /// That of polynomials in `x^fold`: its root is this one's to that power.
+    pub fn folded(&self, fold: usize) -> Transform {
+        let root = self.forward.at(reverse(1, self.degree)).value;
+        Transform::with_root(self.prime, self.degree / fold, self.prime.pow(root, fold as u64), self.backend)
     }
 
     pub fn prime(&self) -> &Prime {
@@ -160,6 +170,32 @@ impl Backend {
             Backend::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Backend::Ifma => ifma::works(),
+        }
+    }
+}
+
+/// The slots of the polynomial in `x^fold` that has `fold` times every `fold`-th coefficient of that with `slots`, a power of
+/// two: sums of neighbouring places, not reduced.
+///
+/// Places `fold·i ..` are the values at the roots of one `x^fold = r`, of which all other powers sum to zero.
+pub fn fold(slots: &[u64], fold: usize, out: &mut [u64]) {
+    assert!(fold.is_power_of_two() && slots.len() == fold * out.len(), "slots {fold} by {fold}");
+    assert!(out.len().is_multiple_of(BLOCK), "whole blocks of sums");
+    // Columns of a square are eight places in a row; whole vectors are added as long as they last.
+    let columns = fold.min(8);
+    let rows = fold / columns;
+    for (at, square) in slots.chunks_exact(BLOCK).enumerate() {
+        for group in 0..8 / columns {
+            let mut sums = [0; 8];
+            for column in square.chunks_exact(8).skip(group * columns).take(columns) {
+                sums.iter_mut().zip(column).for_each(|(sum, x)| *sum += x);
+            }
+            for (row, sum) in sums.into_iter().enumerate() {
+                let place = (at * BLOCK + 8 * row + group * columns) / fold;
+                let slot = &mut out[transposed(place)];
+                let first = group == 0 && (at * BLOCK + 8 * row).is_multiple_of(fold);
+                *slot = if first || rows == 1 { sum } else { *slot + sum };
+            }
         }
     }
 }

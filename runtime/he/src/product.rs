@@ -7,6 +7,7 @@
 //! under the public key makes the second halves fresh. Reveals: nothing. Price: one message each way,
 //! [`encrypted::request_bytes`] and [`encrypted::response_bytes`].
 
+mod fold;
 pub mod keys;
 mod merge;
 mod place;
@@ -19,9 +20,10 @@ use ptc_ring::Seed;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
+use crate::basis::Basis;
 use crate::encrypt::{Ciphertext, expand};
 use crate::keys::subtract_product;
-use crate::polynomial::Slots;
+use crate::polynomial::{Polynomial, Slots};
 use crate::product::keys::{ClientKeys, ServerKeys};
 use crate::sample::{self, domain};
 use crate::switch::encode;
@@ -89,8 +91,22 @@ fn read(
     let first = (0..packing.requests(product)).map(|_| read_polynomial(basis, packing.limbs, &mut reader));
     let first: Vec<_> = first.collect::<Result<_, _>>()?;
     reader.finish()?;
-    let whole = first.into_par_iter().enumerate();
-    Ok(whole.map(|(at, c0)| expand(basis, c0, &seed, at as u64)).collect())
+    let whole = |(at, c0)| {
+        let mut whole = expand(basis, c0, &seed, at as u64);
+        if packing.merge > 1 {
+            halve(basis, &mut whole.c1, packing.merge);
+        }
+        whole
+    };
+    Ok(first.into_par_iter().enumerate().map(whole).collect())
+}
+
+/// Divides by the doublings of packing.
+fn halve(basis: &Basis, half: &mut Polynomial<Slots>, doublings: usize) {
+    for (prime, limb) in basis.primes().iter().zip(half.iter_mut()) {
+        let scale = prime.factor(prime.inverse(doublings as u64));
+        limb.iter_mut().for_each(|x| *x = prime.mul_factor(*x, scale));
+    }
 }
 
 #[cfg(test)]

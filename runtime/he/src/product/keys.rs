@@ -9,6 +9,7 @@ use ptc_ring::Seed;
 
 use crate::basis::Basis;
 use crate::keys::{PublicKeys, SecretKey, publish, published_len, read_published};
+use crate::product::fold::Folds;
 use crate::product::respond::Opener;
 
 /// The client's: secret. Zeroed when they go.
@@ -33,6 +34,8 @@ pub struct ClientSet {
 
 pub struct ServerSet {
     bases: Bases,
+    /// For the bases of products and of answers.
+    folds: [Folds; 2],
     public: PublicKeys,
     set: usize,
 }
@@ -91,7 +94,8 @@ impl ServerKeys {
             let (own, others) = rest.split_at_checked(published_len(&bases.kept, powers.len())).ok_or(wrong)?;
             rest = others;
             let public = read_published(&bases.kept, &powers, own)?;
-            Ok(ServerSet { bases, public, set: keys.set })
+            let folds = [&bases.product, &bases.kept].map(Folds::new);
+            Ok(ServerSet { bases, folds, public, set: keys.set })
         };
         let sets = sets.iter().map(&mut read).collect::<Result<_, PeerError>>()?;
         Ok(ServerKeys { sets })
@@ -137,6 +141,14 @@ impl ServerSet {
     /// Of answers.
     pub fn kept(&self) -> &Basis {
         &self.bases.kept
+    }
+
+    pub fn folds(&self) -> &Folds {
+        &self.folds[0]
+    }
+
+    pub fn kept_folds(&self) -> &Folds {
+        &self.folds[1]
     }
 
     pub fn public(&self) -> &PublicKeys {

@@ -82,11 +82,10 @@ pub fn group(product: &Product, packing: &Packing, group: usize) -> Range<usize>
 pub fn wanted(product: &Product, packing: &Packing, rows: usize, group: usize) -> Vec<(usize, usize)> {
     let leaves = self::group(product, packing, group);
     let rows = window(rows, packing.rows, product.rows);
-    let width = leaves.len().next_power_of_two();
     let mut wanted = vec![];
     for (slot, leaf) in leaves.map(|at| leaf(product, packing, at)).enumerate() {
         // Packing moves wanted coefficients to multiples of the spread, and then each leaf to its own.
-        let offset = if packing.merge > 1 { packing.spread() / width * slot } else { leaf.offset(packing) };
+        let offset = if packing.merge > 1 { packing.spread() / packing.merge * slot } else { leaf.offset(packing) };
         for (i, row) in rows.clone().enumerate() {
             for (k, column) in window(leaf.block, packing.columns, product.columns).enumerate() {
                 let place = offset + packing.spread() * (k + packing.columns * i);

@@ -9,14 +9,15 @@ use ptc_ring::{Prg, Seed, pack};
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::accumulate::dot;
+use crate::aligned::Aligned;
 use crate::basis::Basis;
-use crate::encrypt::Ciphertext;
-use crate::keys::PublicKey;
 use crate::ntt::Transform;
 use crate::polynomial::{Coefficients, Polynomial};
 use crate::prime::{Factor, Prime, choose};
 use crate::product::keys::{ClientSet, ServerSet};
 use crate::product::place::wanted;
+use crate::product::weights::Sum;
 use crate::sample::{self, domain};
 use crate::switch::fraction;
 use crate::wire::{Reader, read_power, write_power};
@@ -26,19 +27,19 @@ pub fn write(
     server: &ServerSet,
     product: &Product,
     packing: &Packing,
-    answers: Vec<Vec<Ciphertext<Coefficients>>>,
+    answers: Vec<Vec<Sum>>,
     mask: &[u64],
     noise: &Seed,
 ) -> Vec<u8> {
     let primes = response_primes(packing.parameters().degree, packing.response.prime_bits);
     let rows = packing.blocks(product).rows;
-    let finish = |(at, answer): (usize, Ciphertext<Coefficients>)| {
+    let finish = |(at, answer): (usize, Sum)| {
         let mut stream = noise.stream(domain::ERROR, at as u64);
-        let answer = refresh(server.kept(), &server.public().zero, answer, &mut stream);
+        let answer = refresh(server, answer, &mut stream);
         let wanted = wanted(product, packing, at % rows, at / rows);
-        let body = body(server.kept(), product, packing, &answer.c0, &wanted, mask, &mut stream);
+        let body = body(server.kept(), product, packing, &answer, &wanted, mask, &mut stream);
         let mut second = vec![];
-        for (prime, residues) in primes.iter().zip(switch_down(server.kept(), &answer.c1, &primes)) {
+        for (prime, residues) in primes.iter().zip(switch_down(server.kept(), &answer.second, &primes)) {
             pack::pack(&residues, prime.bits(), &mut second);
         }
         (second, body)
@@ -59,28 +60,35 @@ fn response_primes(degree: usize, bits: [u32; 2]) -> Vec<Prime> {
 }
 
 /// Adds an encryption of zero, `(b·u + e0, a·u + e1)`.
-pub fn refresh(
-    basis: &Basis,
-    public: &PublicKey,
-    mut answer: Ciphertext<Coefficients>,
-    noise: &mut Prg,
-) -> Ciphertext<Coefficients> {
-    let limbs = answer.c0.limbs();
+pub fn refresh(server: &ServerSet, mut answer: Sum, noise: &mut Prg) -> Sum {
+    let (basis, zero) = (server.kept(), &server.public().zero);
+    let limbs = answer.second.limbs();
     let u = sample::ternary(noise, basis.degree());
     let u = Zeroizing::new(basis.forward(basis.lift(&u, limbs)));
-    let mut add = |half: &mut Polynomial<Coefficients>, key| {
-        let mut key = Polynomial::clone(key);
-        key.truncate(limbs);
-        basis.mul_assign(&mut key, &u);
-        basis.add_assign(half, &basis.inverse(key));
-        let error = sample::error(noise, basis.degree());
-        for (prime, limb) in basis.primes().iter().zip(half.iter_mut()) {
-            limb.iter_mut().zip(error.iter()).for_each(|(x, e)| *x = prime.add(*x, prime.reduce_signed(*e)));
-        }
-    };
-    add(&mut answer.c0, &public.b);
-    add(&mut answer.c1, &public.a);
+    let mut product = Aligned::zeros(basis.degree());
+    let mut part = Aligned::zeros(answer.body.degree());
+    let errors = [answer.body.degree(), basis.degree()].map(|count| sample::error(noise, count));
+    for (limb, prime) in basis.primes()[..limbs].iter().enumerate() {
+        dot(basis.transform(limb), 1, &[u.limb(limb)], &[zero.b.limb(limb)], &mut [product.words_mut()]);
+        let folds = server.kept_folds();
+        folds.coefficients(basis, limb, product.words(), answer.step, part.words_mut());
+        add(prime, answer.body.limb_mut(limb), part.words(), &errors[0]);
+        dot(basis.transform(limb), 1, &[u.limb(limb)], &[zero.a.limb(limb)], &mut [product.words_mut()]);
+        basis.transform(limb).inverse(product.words_mut());
+        add(prime, answer.second.limb_mut(limb), product.words(), &errors[1]);
+    }
+    product.wipe();
+    part.wipe();
     answer
+}
+
+/// `to += part + error`.
+fn add(prime: &Prime, to: &mut [u64], part: &[u64], error: &[i64]) {
+    for ((to, part), error) in to.iter_mut().zip(part).zip(error) {
+        // Errors are far smaller than any prime.
+        let error = prime.once(prime.value().wrapping_add_signed(*error));
+        *to = prime.add(prime.add(*to, *part), error);
+    }
 }
 
 /// The wanted coefficients of a first half: as fractions of the modulus, less the mask, with the flood, rounded.
@@ -88,7 +96,7 @@ fn body(
     basis: &Basis,
     product: &Product,
     packing: &Packing,
-    half: &Polynomial<Coefficients>,
+    answer: &Sum,
     wanted: &[(usize, usize)],
     mask: &[u64],
     noise: &mut Prg,
@@ -100,7 +108,7 @@ fn body(
         let unused = 128 - response.flood_bits;
         let flood = ((word << unused) as i128 >> unused) as u128;
         let mask = u128::from(mask[*element]) << (128 - product.bits);
-        let hidden = fraction(basis, half, *place).wrapping_sub(mask).wrapping_add(flood);
+        let hidden = fraction(basis, &answer.body, place / answer.step).wrapping_sub(mask).wrapping_add(flood);
         hidden.wrapping_add(1 << (127 - response.body_bits)) >> (128 - response.body_bits)
     };
     wanted.iter().zip(words.as_chunks::<2>().0).map(coefficient).collect()

@@ -13,7 +13,6 @@ use ptc_ring::tensor::mask;
 use super::keys::{ClientKeys, ServerKeys};
 use super::place::wanted;
 use super::{answer, merge, open, read, request, respond};
-use crate::encrypt::{Ciphertext, phase};
 use crate::switch::fraction;
 
 /// `x·w - s`, row by row.
@@ -146,12 +145,14 @@ fn noise_stays_below_its_bound() {
             let bound = noise(&product, &packing) / modulus * power(128) + 16.0;
             let (mut largest, mut seen) = (0u128, 0);
             for (at, answer) in answers.into_iter().flatten().enumerate() {
-                let answer = respond::refresh(basis, &server.set(set).public().zero, answer, &mut seed.stream(1, at as u64));
-                let answer = Ciphertext { c0: basis.forward(answer.c0), c1: basis.forward(answer.c1) };
-                let phase = phase(basis, client.set(set).kept_secret(), &answer);
+                let answer = respond::refresh(server.set(set), answer, &mut seed.stream(1, at as u64));
+                let c1 = basis.forward(answer.second);
+                let half = basis.inverse(client.set(set).kept_secret().times(basis, &c1));
                 for (place, element) in wanted(&product, &packing, 0, at) {
+                    let body = fraction(basis, &answer.body, place / answer.step);
+                    let phase = body.wrapping_add(fraction(basis, &half, place));
                     let right = u128::from(expected[element]) << (128 - product.bits);
-                    let error = fraction(basis, &phase, place).wrapping_sub(right) as i128;
+                    let error = phase.wrapping_sub(right) as i128;
                     largest = largest.max(error.unsigned_abs());
                     seen += 1;
                 }

@@ -209,8 +209,8 @@ pub fn noise(product: &Product, packing: &Packing) -> f64 {
         let prime = PRIME_FILL * power(*bits as i32);
         variance /= prime * prime;
         fixed = fixed / prime + 0.5;
-        // One prime is dropped at most.
-        roundings = 1.0;
+        // One prime is dropped at most; second halves are doubled by each level of the packing behind it.
+        roundings = packing.merge as f64;
     }
     if let (Some(special), true) = (set.special_bits, packing.merge > 1) {
         // The noise that a level of the packing adds is doubled by each level behind it.
