@@ -24,7 +24,7 @@ pub struct ModelArguments {
     #[arg(long, value_name = "FILE")]
     pub ranges: Option<PathBuf>,
     /// Largest error that one approximated function may add, where the source declares none: the cheapest recipe within
-    /// it is taken. Default: the finest recipe.
+    /// it is taken. Default: the recipe that suits activations of 12 fraction bits.
     #[arg(long, value_name = "ERROR")]
     pub tolerance: Option<f64>,
 }

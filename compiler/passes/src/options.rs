@@ -28,7 +28,7 @@ pub struct Options {
     /// The graph is to be sampled: bounds that samples will show stay open.
     pub sampling: bool,
     /// Largest error that the approximation of one function may add, where the source declares none; the cheapest recipe
-    /// within it is taken. Absent: the finest recipe.
+    /// within it is taken. Absent: the recipe that suits activations of 12 fraction bits.
     pub tolerance: Option<f64>,
     /// Fraction bits of activations between operators.
     pub activation_frac: u32,

@@ -83,7 +83,8 @@ fn scales(graph: &Graph, options: &Options) -> Graph {
             }
         }
         let frac = result_frac(out, &node, &op, options);
-        let keeps = is_structure(&op) || matches!(op, Operator::Scale { by } if quantise(by).0.abs() == 1);
+        let power_of_two = matches!(op, Operator::Scale { by } if quantise(by).0.abs() == 1);
+        let keeps = is_structure(&op) || power_of_two || matches!(op, Operator::Offset { .. });
         let stays = node.fixed.is_some() || (keeps && chosen.contains(&node.inputs[0]));
         let id = out.push(node);
         if stays {
