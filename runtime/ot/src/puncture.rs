@@ -58,24 +58,19 @@ pub fn plant(depth: u32, cots: &[Block], delta: Block, leaves: &mut [Block]) -> 
     let parts = leaves.par_chunks_mut(chunk.leaves).zip(cots.par_chunks(chunk.cots));
     let messages = parts.map(|(leaves, cots)| {
         let cots = Grouped { depth, cots };
-        let mut message = vec![];
+        let mut message = vec![0; message_bytes(depth, cots.trees())];
+        let (sums, _) = message.as_chunks_mut::<BLOCK_BYTES>();
         for (group, leaves) in leaves.chunks_mut(LANES << depth).enumerate() {
             let first = cots.level(1, group);
             leaves[..LANES].copy_from_slice(&first);
             leaves[LANES..2 * LANES].copy_from_slice(&first.map(|q| q ^ delta));
         }
-        let mut sums = vec![0; cots.cots.len()];
-        grow_chunk(depth, leaves, None, &mut |level, group, sum: [Block; LANES]| {
-            let out = cots.range(level, group);
-            let hidden = sums[out.clone()].iter_mut().zip(&cots.cots[out]).zip(sum);
-            hidden.for_each(|((out, q), sum)| *out = q ^ sum);
+        grow_chunk(depth, leaves, None, &mut |level, group, sum| {
+            let hidden = &mut sums[cots.sums(level, group)];
+            let q = &cots.cots[cots.range(level, group)];
+            hidden.iter_mut().zip(q).zip(sum).for_each(|((out, q), sum)| *out = (q ^ sum).to_le_bytes());
             [0; LANES]
         });
-        for group in 0..leaves.len() / (LANES << depth) {
-            for level in 2..=depth as usize {
-                sums[cots.range(level, group)].iter().for_each(|sum| message.extend(sum.to_le_bytes()));
-            }
-        }
         message
     });
     messages.collect::<Vec<_>>().concat()
@@ -115,15 +110,11 @@ pub fn grow(
             }
         }
         positions.iter_mut().zip(grouped.as_flattened()).for_each(|(out, place)| *out = *place as u32);
-        let message = &message[message_bytes(depth, at * chunk.trees)..];
+        let sums = message[message_bytes(depth, at * chunk.trees)..].as_chunks::<BLOCK_BYTES>().0;
         grow_chunk(depth, leaves, Some(&grouped), &mut |level, group, sum| {
-            let range = cots.range(level, group);
-            let lanes = range.len();
-            // The message has no first level.
-            let from = LANES * group * (depth as usize - 1) + lanes * (level - 2);
-            let hidden = message.as_chunks::<BLOCK_BYTES>().0[from..from + lanes].iter();
+            let (hidden, t) = (&sums[cots.sums(level, group)], &cots.cots[cots.range(level, group)]);
             let mut missing = [0; LANES];
-            for (((out, hidden), t), sum) in missing.iter_mut().zip(hidden).zip(&cots.cots[range]).zip(sum) {
+            for (((out, hidden), t), sum) in missing.iter_mut().zip(hidden).zip(t).zip(sum) {
                 *out = Block::from_le_bytes(*hidden) ^ t ^ sum;
             }
             missing
@@ -165,6 +156,17 @@ impl Grouped<'_> {
         let start = group * LANES * depth;
         let lanes = LANES.min((self.cots.len() - start) / depth);
         start + (level - 1) * lanes..start + level * lanes
+    }
+
+    /// Where the sums of level `level >= 2` are in the message, which lies like the transfers without those of level 1.
+    fn sums(self, level: usize, group: usize) -> std::ops::Range<usize> {
+        let range = self.range(level, group);
+        let start = LANES * group * (self.depth as usize - 1) + (level - 2) * range.len();
+        start..start + range.len()
+    }
+
+    fn trees(self) -> usize {
+        self.cots.len() / self.depth as usize
     }
 
     fn level(self, level: usize, group: usize) -> [Block; LANES] {

@@ -15,10 +15,9 @@
 
 use ptc_net::PeerError;
 use rayon::prelude::*;
-use zeroize::Zeroizing;
 
 use crate::block::{BLOCK_BYTES, Block, Blocks, spread, wipe};
-use crate::streams::{CHUNK, Part, Streams, add};
+use crate::streams::{CHUNK, Part, Streams};
 use crate::transpose::{SIDE, transpose};
 
 /// Transfers of a chunk.
@@ -73,8 +72,9 @@ impl Sender {
     fn chunk(&self, counter: u64, request: &[u8], q: &mut [Block]) {
         let bits = self.bits as usize;
         let mut rows = [[0; CHUNK]; SIDE];
+        let mut all = [0; CHUNK];
         for (group, rows) in rows.chunks_mut(bits).enumerate() {
-            self.streams.sums(group, 1, counter, rows);
+            self.streams.sums(group, 1, counter, rows, &mut all);
         }
         let width = q.len().div_ceil(SIDE);
         let (corrections, _) = request.as_chunks::<BLOCK_BYTES>();
@@ -87,6 +87,7 @@ impl Sender {
         rows[0] = [0; CHUNK];
         columns(&rows, q);
         wipe(rows.as_flattened_mut());
+        wipe(&mut all);
     }
 }
 
@@ -119,22 +120,20 @@ impl Receiver {
     fn chunk(&self, counter: u64, request: &mut [u8], t: &mut [Block]) {
         let bits = self.bits as usize;
         let mut rows = [[0; CHUNK]; SIDE];
-        let mut choices: Zeroizing<Part> = Zeroizing::new([0; CHUNK]);
+        let [mut choices, mut sum] = [[0; CHUNK]; 2];
         let width = t.len().div_ceil(SIDE);
-        let mut corrections = request.as_chunks_mut::<BLOCK_BYTES>().0.chunks_mut(width);
-        for (group, rows) in rows.chunks_mut(bits).enumerate() {
-            let mut sum = Zeroizing::new(self.streams.sums(group, 0, counter, rows));
-            if group == 0 {
-                *choices = *sum;
-                continue;
-            }
-            add(&mut sum, &choices);
-            let correction = corrections.next().expect("one for each group");
-            correction.iter_mut().zip(*sum).for_each(|(out, sum)| *out = sum.to_le_bytes());
+        self.streams.sums(0, 0, counter, &mut rows[..bits], &mut choices);
+        let corrections = request.as_chunks_mut::<BLOCK_BYTES>().0.chunks_mut(width);
+        for ((group, rows), correction) in rows.chunks_mut(bits).enumerate().skip(1).zip(corrections) {
+            self.streams.sums(group, 0, counter, rows, &mut sum);
+            let differences = sum.iter().zip(&choices).map(|(sum, choice)| sum ^ choice);
+            correction.iter_mut().zip(differences).for_each(|(out, difference)| *out = difference.to_le_bytes());
         }
-        rows[0] = *choices;
+        rows[0] = choices;
         columns(&rows, t);
         wipe(rows.as_flattened_mut());
+        wipe(&mut choices);
+        wipe(&mut sum);
     }
 }
 

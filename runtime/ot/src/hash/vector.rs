@@ -9,7 +9,7 @@ use crate::block::Block;
 use crate::vector::{LANES, RoundKeys, available, broadcast, encrypt, load, sigma, store};
 
 /// Registers in flight.
-const WIDE: usize = 8;
+const WIDE: usize = 4;
 
 // SAFETY: read only after `available()`.
 static TWEAKED: LazyLock<RoundKeys> = LazyLock::new(|| unsafe { RoundKeys::expand(TWEAKED_KEY) });

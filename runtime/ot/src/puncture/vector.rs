@@ -47,11 +47,9 @@ fn grow_chunk_body(depth: u32, leaves: &mut [Block], positions: Option<&[[u64; L
             missing.parent = _mm512_set1_epi64((1 << (level - 1)) - 1);
             let sum = match positions {
                 Some(_) if level == 1 => widen::<2>(parents, right, |_, x| x, &keys),
-                Some(_) if level == 2 => widen::<4>(parents, right, |at, x| added(*missing, at, x), &keys),
-                Some(_) => widen::<8>(parents, right, |at, x| added(*missing, at, x), &keys),
+                Some(_) => widen::<4>(parents, right, |at, x| added(*missing, at, x), &keys),
                 None if level == 1 => widen::<2>(parents, right, |_, x| x, &keys),
-                None if level == 2 => widen::<4>(parents, right, |_, x| x, &keys),
-                None => widen::<8>(parents, right, |_, x| x, &keys),
+                None => widen::<4>(parents, right, |_, x| x, &keys),
             };
             let mut blocks = [0; LANES];
             store([sum], &mut blocks);

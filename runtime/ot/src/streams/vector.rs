@@ -18,20 +18,20 @@ pub fn expand(keys: &[Block]) -> Option<Vec<RoundKeys>> {
 }
 
 /// For keys that `expand` made.
-pub fn sums(keys: &[RoundKeys], first: usize, counter: u64, bits: &mut [Part]) -> Part {
+pub fn sums(keys: &[RoundKeys], first: usize, counter: u64, bits: &mut [Part], all: &mut Part) {
     assert!(available() && keys.len() == 1 << bits.len(), "keys of a group");
     // SAFETY: the processor has the instructions.
-    unsafe { sums_body(keys, first, counter, bits) }
+    unsafe { sums_body(keys, first, counter, bits, all) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,vaes,aes")]
-fn sums_body(keys: &[RoundKeys], first: usize, counter: u64, bits: &mut [Part]) -> Part {
+fn sums_body(keys: &[RoundKeys], first: usize, counter: u64, bits: &mut [Part], all: &mut Part) {
     let zero = [_mm512_setzero_si512(); WIDE];
     let lanes = _mm512_add_epi64(broadcast(Block::from(counter)), _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0));
     let counters: Registers =
         std::array::from_fn(|at| _mm512_add_epi64(lanes, broadcast(Block::from((LANES * at) as u64))));
     bits.fill([0; CHUNK]);
-    let mut all = [0; CHUNK];
+    all.fill(0);
     // The lowest three bits stay in registers.
     let mut low = [zero; 3];
     for (eight, keys) in keys.chunks(8).enumerate() {
@@ -50,12 +50,11 @@ fn sums_body(keys: &[RoundKeys], first: usize, counter: u64, bits: &mut [Part]) 
                 store(plus(load(high), sum), high);
             }
         }
-        store(plus(load(&all), sum), &mut all);
+        store(plus(load(all), sum), all);
     }
     for (bits, low) in bits.iter_mut().zip(low) {
         store(low, bits);
     }
-    all
 }
 
 #[inline]
