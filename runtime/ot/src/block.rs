@@ -4,6 +4,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use crate::spare;
+
 pub type Block = u128;
 
 /// Bytes of a block on the wire.
@@ -15,18 +17,12 @@ pub struct Blocks(Vec<Block>);
 
 impl Blocks {
     pub fn zeros(len: usize) -> Blocks {
-        Blocks(vec![0; len])
+        Blocks(spare::take(len))
     }
 
     /// Takes what the vector holds; room beyond its length must hold no secret.
     pub fn new(blocks: Vec<Block>) -> Blocks {
         Blocks(blocks)
-    }
-
-    /// Keeps the first `len` blocks; those behind are zeroed.
-    pub fn truncate(&mut self, len: usize) {
-        wipe(&mut self.0[len..]);
-        self.0.truncate(len);
     }
 }
 
@@ -47,6 +43,7 @@ impl DerefMut for Blocks {
 impl Drop for Blocks {
     fn drop(&mut self) {
         wipe(&mut self.0);
+        spare::keep(std::mem::take(&mut self.0));
     }
 }
 

@@ -13,6 +13,7 @@ pub mod puncture;
 pub mod random;
 pub mod setup;
 pub mod silent;
+mod spare;
 pub mod stock;
 mod streams;
 pub mod subfield;
