@@ -101,7 +101,7 @@ fn trees(depth: u32) {
     let trees = (1 << 20 >> depth).min(1 << 17);
     let count = trees * depth as usize;
     let delta = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3211;
-    let q: Vec<Block> = (0..count as Block).map(|at| at << 64 | at * 77).collect();
+    let q: Vec<Block> = (0..count as Block).map(|at| at << 64 | (at * 77)).collect();
     let choices = vec![0; count.div_ceil(64)];
     let [mut all, mut punctured] = [(); 2].map(|()| vec![0; puncture::leaves_len(depth, trees)]);
     let mut mean = [0.0; 2];
@@ -111,7 +111,7 @@ fn trees(depth: u32) {
         let planted = seconds();
         puncture::grow(depth, &q, &choices, &message, &mut punctured).expect("a right message");
         let times = [planted - start, seconds() - planted];
-        mean.iter_mut().zip(times).for_each(|(mean, time)| *mean += time / (REPEATS * trees << depth) as f64);
+        mean.iter_mut().zip(times).for_each(|(mean, time)| *mean += time / ((REPEATS * trees) << depth) as f64);
         black_box((&all, &punctured));
     }
     println!("{depth:<12} {:>8.2} {:>8.2}", mean[0] * 1e9, mean[1] * 1e9);

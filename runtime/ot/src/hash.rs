@@ -133,13 +133,15 @@ mod portable {
 
     pub fn expand(x: &[Block], each: usize, first: Block, out: &mut [Block]) {
         let mut tweak = first;
-        for (x, out) in x.iter().zip(out.chunks_mut(each.max(1))) {
-            let mut once = [*x; SIDE];
+        for (x, out) in x.chunks(SIDE).zip(out.chunks_mut((SIDE * each).max(1))) {
+            let mut once = [0; SIDE];
+            once[..x.len()].copy_from_slice(x);
             encrypt(&TWEAKED, &mut once);
-            for out in out.chunks_mut(SIDE) {
-                let mut inner: [Block; SIDE] = std::array::from_fn(|lane| once[0] ^ tweak.wrapping_add(lane as Block));
+            for (at, out) in out.chunks_mut(SIDE).enumerate() {
+                let of = |lane: usize| once[((at * SIDE + lane) / each).min(SIDE - 1)];
+                let mut inner: [Block; SIDE] = std::array::from_fn(|lane| of(lane) ^ tweak.wrapping_add(lane as Block));
                 encrypt(&TWEAKED, &mut inner);
-                out.iter_mut().zip(inner).for_each(|(out, inner)| *out = inner ^ once[0]);
+                out.iter_mut().enumerate().for_each(|(lane, out)| *out = inner[lane] ^ of(lane));
                 tweak += out.len() as Block;
             }
         }

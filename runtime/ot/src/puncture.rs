@@ -39,12 +39,12 @@ const DEEP: u32 = 9;
 
 /// Blocks that the leaves of `trees` trees take up. The last group may have lanes that belong to no tree.
 pub fn leaves_len(depth: u32, trees: usize) -> usize {
-    trees.div_ceil(LANES) * LANES << depth
+    (trees.div_ceil(LANES) * LANES) << depth
 }
 
 /// Where leaf `leaf` of tree `tree` lies.
 pub fn place(depth: u32, tree: usize, leaf: usize) -> usize {
-    (tree / LANES << depth | leaf) * LANES + tree % LANES
+    ((tree / LANES) << depth | leaf) * LANES + tree % LANES
 }
 
 pub fn message_bytes(depth: u32, trees: usize) -> usize {
@@ -306,7 +306,7 @@ mod tests {
         for depth in 1..=10 {
             let groups = 3;
             let mut prg = Seed::from_bytes([7; 32]).stream(depth.into(), 0);
-            let nodes: Vec<Block> = prg.words(groups * LANES << depth).into_iter().map(|x| x as Block * 3).collect();
+            let nodes: Vec<Block> = prg.words((groups * LANES) << depth).into_iter().map(|x| x as Block * 3).collect();
             let positions: Vec<[u64; LANES]> =
                 (0..groups).map(|_| std::array::from_fn(|_| prg.words(1)[0] >> (64 - depth))).collect();
             for positions in [None, Some(&positions[..])] {

@@ -167,8 +167,8 @@ pub(crate) mod tests {
         let receiver = Receiver::new(bits, &keys);
         let mut shifted = vec![0; count];
         for (at, key) in shifted.iter_mut().enumerate() {
-            let (group, y) = (at >> bits, at & (1 << bits) - 1);
-            let digit = (delta >> (group as u32 * bits)) as usize & (1 << bits) - 1;
+            let (group, y) = (at >> bits, at & ((1 << bits) - 1));
+            let digit = (delta >> (group as u32 * bits)) as usize & ((1 << bits) - 1);
             // The one that it lacks is anything.
             *key = if y == 0 { 5 } else { keys[group << bits | y ^ digit] };
         }

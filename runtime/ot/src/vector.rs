@@ -64,7 +64,7 @@ fn next_key<const CONSTANT: i32>(key: Block) -> Block {
     // Each word is the sum of its predecessors and the substituted one: a prefix sum over four words.
     let key = key ^ key << 32;
     let key = key ^ key << 64;
-    key ^ (word as Block) * 0x0000_0001_0000_0001_0000_0001_0000_0001
+    key ^ ((word as Block) * 0x0000_0001_0000_0001_0000_0001_0000_0001)
 }
 
 #[inline]
