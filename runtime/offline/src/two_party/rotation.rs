@@ -61,18 +61,13 @@ impl Tables {
         if let [_] = self.values[..] {
             return vec![vectors];
         }
-        let entries = self.entries();
         let convolve = |(table, bits): (&Vec<u64>, &u32)| {
-            let mut out = Share::zeros(*bits, vectors.len());
-            for (vector, out) in vectors.data.chunks(entries).zip(out.data.chunks_mut(entries)) {
-                for (x, entry) in table.iter().enumerate() {
-                    let (end, start) = vector.split_at(entries - x);
-                    let turned = start.iter().chain(end);
-                    out.iter_mut().zip(turned).for_each(|(out, v)| *out = out.wrapping_add(entry.wrapping_mul(*v)));
-                }
-            }
-            reduce_slice(&mut out.data, *bits);
-            out
+            let mut out = match *bits {
+                ..=32 => convolved::<u32>(table, &vectors.data),
+                _ => convolved::<u64>(table, &vectors.data),
+            };
+            reduce_slice(&mut out, *bits);
+            Share { bits: *bits, data: out }
         };
         self.values.iter().zip(&self.rings).map(convolve).collect()
     }
@@ -161,7 +156,11 @@ trait Word: Copy + Default + Into<u64> {
 
     fn split(block: Block, out: &mut [Self]);
 
+    fn low(word: u64) -> Self;
+
     fn plus(self, other: Self) -> Self;
+
+    fn times(self, other: Self) -> Self;
 }
 
 impl Word for u32 {
@@ -174,8 +173,18 @@ impl Word for u32 {
     }
 
     #[inline(always)]
+    fn low(word: u64) -> u32 {
+        word as u32
+    }
+
+    #[inline(always)]
     fn plus(self, other: u32) -> u32 {
         self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn times(self, other: u32) -> u32 {
+        self.wrapping_mul(other)
     }
 }
 
@@ -189,8 +198,18 @@ impl Word for u64 {
     }
 
     #[inline(always)]
+    fn low(word: u64) -> u64 {
+        word
+    }
+
+    #[inline(always)]
     fn plus(self, other: u64) -> u64 {
         self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn times(self, other: u64) -> u64 {
+        self.wrapping_mul(other)
     }
 }
 
@@ -200,8 +219,8 @@ fn rows_of<W: Word>(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak
     let (mut rotated, mut plain) = (Share::zeros(bits, count * entries), Share::zeros(bits, count * entries));
     let at_a_time = (EXPANDED / each).clamp(puncture::LANES, puncture::LANES * entries);
     let mut expanded = Blocks::zeros(at_a_time * each);
-    // A row twice, so that it can be read from anywhere; the sums of four trees.
-    let mut row = vec![W::default(); 2 * entries];
+    let (mut row, mut twice) = (vec![W::default(); entries], Twice::new(entries));
+    // Of four trees.
     let mut sums = vec![W::default(); 2 * puncture::LANES * entries];
     let group = puncture::LANES * entries;
     for (at, leaves) in leaves.chunks(group).enumerate() {
@@ -212,15 +231,11 @@ fn rows_of<W: Word>(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak
             hash::expand(leaves, each, tweak + ((at * group + first) * each) as Block, expanded);
             for (i, blocks) in expanded.chunks(each).enumerate() {
                 let (leaf, lane) = ((first + i) / puncture::LANES, (first + i) % puncture::LANES);
-                let (row, twice) = row.split_at_mut(entries);
                 row.chunks_mut(W::SPLIT).zip(blocks).for_each(|(out, block)| W::split(*block, out));
-                twice.copy_from_slice(row);
+                twice.fill(&row);
                 let (rotated, plain) = sums[2 * lane * entries..][..2 * entries].split_at_mut(entries);
-                plain.iter_mut().zip(&*row).for_each(|(sum, x)| *sum = sum.plus(*x));
-                let (end, start) = (&row[entries - leaf..], &row[..entries - leaf]);
-                let (low, high) = rotated.split_at_mut(leaf);
-                low.iter_mut().zip(end).for_each(|(sum, x)| *sum = sum.plus(*x));
-                high.iter_mut().zip(start).for_each(|(sum, x)| *sum = sum.plus(*x));
+                each_lane(plain, &row, W::plus);
+                each_lane(rotated, twice.moved(leaf), W::plus);
             }
         }
         for (lane, sums) in sums.chunks(2 * entries).enumerate() {
@@ -234,10 +249,74 @@ fn rows_of<W: Word>(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak
             }
         }
     }
-    row.fill(W::default());
-    sums.fill(W::default());
-    std::hint::black_box((row.as_mut_ptr(), sums.as_mut_ptr()));
+    wipe_words(&mut row);
+    wipe_words(&mut sums);
     (rotated, plain)
+}
+
+/// The sum of every vector's rotations, rotation `x` times entry `x` of the table.
+fn convolved<W: Word>(table: &[u64], vectors: &[u64]) -> Vec<u64> {
+    let entries = table.len();
+    let (mut twice, mut sum) = (Twice::new(entries), vec![W::default(); entries]);
+    let mut vector = vec![W::default(); entries];
+    let mut out = vec![0; vectors.len()];
+    for (out, from) in out.chunks_mut(entries).zip(vectors.chunks(entries)) {
+        vector.iter_mut().zip(from).for_each(|(word, from)| *word = W::low(*from));
+        twice.fill(&vector);
+        sum.fill(W::default());
+        for (x, entry) in table.iter().enumerate() {
+            let entry = W::low(*entry);
+            each_lane(&mut sum, twice.moved(x), |sum, v| sum.plus(entry.times(v)));
+        }
+        out.iter_mut().zip(&sum).for_each(|(out, sum)| *out = (*sum).into());
+    }
+    wipe_words(&mut vector);
+    wipe_words(&mut sum);
+    out
+}
+
+/// A vector two times in a row, from which all of its rotations are read.
+struct Twice<W: Word>(Vec<W>);
+
+impl<W: Word> Twice<W> {
+    fn new(entries: usize) -> Twice<W> {
+        Twice(vec![W::default(); 2 * entries])
+    }
+
+    fn fill(&mut self, vector: &[W]) {
+        let (first, second) = self.0.split_at_mut(vector.len());
+        each_lane(first, vector, |_, x| x);
+        each_lane(second, vector, |_, x| x);
+    }
+
+    /// Entry `t` at `t + by`, for a public `by`.
+    fn moved(&self, by: usize) -> &[W] {
+        let entries = self.0.len() / 2;
+        &self.0[entries - by..][..entries]
+    }
+}
+
+impl<W: Word> Drop for Twice<W> {
+    fn drop(&mut self) {
+        wipe_words(&mut self.0);
+    }
+}
+
+/// Whole registers first: vectors are too short for loops that the compiler unrolls.
+#[inline(always)]
+fn each_lane<W: Word>(out: &mut [W], from: &[W], with: impl Fn(W, W) -> W) {
+    const LANES: usize = 8;
+    let (whole, rest) = out.as_chunks_mut::<LANES>();
+    let (whole_from, rest_from) = from.as_chunks::<LANES>();
+    for (out, from) in whole.iter_mut().zip(whole_from) {
+        *out = std::array::from_fn(|lane| with(out[lane], from[lane]));
+    }
+    rest.iter_mut().zip(rest_from).for_each(|(out, from)| *out = with(*out, *from));
+}
+
+fn wipe_words<W: Word>(words: &mut [W]) {
+    words.fill(W::default());
+    std::hint::black_box(words.as_mut_ptr());
 }
 
 /// Entry `t` moves to `t + by`, modulo the length. `by` is a secret: every step is taken, and kept by a mask.
@@ -274,7 +353,7 @@ pub fn power(party: Party, count: usize, exp: Exp2, mut transfers: Transfers, st
     let cross = triple::cross(party, count, count, wide, crossed);
     let triple = triple::triple(count, 1, exp.ring, transfers);
     let started = [table, cross, triple];
-    let message = started.iter().flat_map(|started| &started.message).copied().collect();
+    let message = started.each_ref().map(|started| &started.message[..]).concat();
     Started::new(message, move |message| {
         check_length(message, lengths.iter().sum())?;
         let [table, cross, triple] = started;
