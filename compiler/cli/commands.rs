@@ -7,6 +7,7 @@ pub mod deal;
 pub mod explain;
 pub mod format;
 pub mod help;
+pub mod pool;
 pub mod prepare;
 pub mod run;
 pub mod sim;

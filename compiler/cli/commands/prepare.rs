@@ -1,6 +1,6 @@
 //! `ptc prepare`: correlated randomness made ahead, into a pool on each side.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use ptc_exec::public::select;
 use ptc_exec::session::{Dial, Purpose, Role, Session};
 use ptc_exec::statistics::predict_prepared;
 use ptc_net::{Channel, tcp};
-use ptc_offline::pool::{MAX_QUERIES, Status, query_bytes, reserve, status};
+use ptc_offline::pool::{MAX_QUERIES, query_bytes, reserve};
 use ptc_plan::step::Party;
 
 use crate::backend::BackendArguments;
@@ -27,15 +27,6 @@ use crate::{cache, files, stats};
 /// two parties and these weights. A pool must not be copied or restored from a backup: what was used must stay gone.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Tell what a pool is for and what is left in it.
-    #[arg(long, value_name = "FOLDER", exclusive = true)]
-    pub status: Option<PathBuf>,
-    #[command(flatten)]
-    pub filling: Option<Filling>,
-}
-
-#[derive(clap::Args)]
-pub struct Filling {
     /// The plan, the same file at both parties.
     pub plan: PathBuf,
     /// 0, the server with the weights, or 1, the client with the input.
@@ -64,25 +55,17 @@ pub struct Filling {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    match (arguments.status, arguments.filling) {
-        (Some(path), _) => tell(&path),
-        (None, Some(filling)) => fill(filling),
-        (None, None) => Err(Failure::new("nothing to prepare", "run `ptc help prepare`")),
-    }
-}
-
-fn fill(filling: Filling) -> Result<(), Failure> {
-    let Filling { party, queries, .. } = filling;
+    let Arguments { party, queries, .. } = arguments;
     // Everything that can be wrong on this side is found before the other side is asked for.
-    let plan = Arc::new(read_plan(&filling.plan)?);
-    let dealer = dealer(&plan, filling.dealer.as_deref())?;
-    let key = filling.key.open_or_make()?;
-    let backend = filling.backend.open()?;
+    let plan = Arc::new(read_plan(&arguments.plan)?);
+    let dealer = dealer(&plan, arguments.dealer.as_deref())?;
+    let key = arguments.key.open_or_make()?;
+    let backend = arguments.backend.open()?;
     let progress = Progress::new(0);
-    let listener = filling.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
-    let parameters = filling.checkpoint.parameters(party, &plan)?;
-    let folder = cache::open(filling.backend.cache.as_deref())?;
-    let vacant = reserve(&filling.pool)?;
+    let listener = arguments.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
+    let parameters = arguments.checkpoint.parameters(party, &plan)?;
+    let folder = cache::open(arguments.backend.cache.as_deref())?;
+    let vacant = reserve(&arguments.pool)?;
     let role = match party {
         Party::Server => {
             progress.say("encoding weights");
@@ -91,9 +74,9 @@ fn fill(filling: Filling) -> Result<(), Failure> {
         }
         Party::Client => Role::Client { plan: plan.clone(), backend, cache: &folder, queries },
     };
-    let peer = filling.meeting.find(listener, &progress)?;
+    let peer = arguments.meeting.find(listener, &progress)?;
     let mut dial =
-        dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(Box::new(filling.meeting.dial(address)?)) });
+        dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(Box::new(arguments.meeting.dial(address)?)) });
     let dial = dial.as_mut().map(|dial| dial as Dial);
     let start = Instant::now();
     let purpose = Purpose::Prepare;
@@ -109,28 +92,17 @@ fn fill(filling: Filling) -> Result<(), Failure> {
     let seconds = start.elapsed().as_secs_f64();
     drop(progress);
     let measured = stats::collect(party, &plan, &session.statistics, &predict_prepared(&plan, party, queries));
-    if let Some(path) = &filling.stats {
+    if let Some(path) = &arguments.stats {
         files::write(path, measured.json().as_bytes())?;
     }
     eprint!("{}", measured.table());
     let bytes = u64::from(queries) * query_bytes(&plan, party);
     println!(
         "{}: {queries} queries of {} for party {}, {:.2} MB on disk, in {seconds:.2} s",
-        filling.pool.display(),
+        arguments.pool.display(),
         plan.entry,
         party.index(),
         bytes as f64 / 1e6
     );
-    Ok(())
-}
-
-fn tell(path: &Path) -> Result<(), Failure> {
-    let Status { header, left } = status(path)?;
-    let short = |bytes: &[u8]| bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
-    println!("pool {} of party {}, for plan {}", short(&header.id), header.party.index(), short(&header.plan));
-    match left.is_empty() {
-        true => println!("none of {} queries is left", header.queries),
-        false => println!("{} of {} queries are left, the next is number {}", left.len(), header.queries, left.start),
-    }
     Ok(())
 }

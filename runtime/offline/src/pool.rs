@@ -79,7 +79,7 @@ pub fn query_bytes(plan: &Plan, party: Party) -> u64 {
     sealed_bytes(query::bytes(plan, party))
 }
 
-/// What `ptc prepare --status` tells.
+/// What `ptc pool` tells.
 pub struct Status {
     pub header: Header,
     pub left: Range<u32>,
