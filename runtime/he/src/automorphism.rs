@@ -9,13 +9,26 @@ pub fn of_coefficients(basis: &Basis, a: &Polynomial<Coefficients>, g: usize) ->
     let degree = basis.degree();
     assert!(g % 2 == 1 && g < 2 * degree, "an odd power below {}", 2 * degree);
     let mut mapped = Polynomial::zeros(degree, a.limbs());
+    // Where each coefficient comes from: `at·h` for `g·h = 1` modulo `2N`, negated from `N` on.
+    let (inverse, wrap) = (inverse(g, 2 * degree), 2 * degree - 1);
     for ((prime, from), to) in basis.primes().iter().zip(a.iter()).zip(mapped.iter_mut()) {
-        for (at, x) in from.iter().enumerate() {
-            let place = at * g % (2 * degree);
-            to[place % degree] = if place < degree { *x } else { prime.negate(*x) };
+        let mut source = 0;
+        for to in to {
+            let x = from[source & (degree - 1)];
+            let negated = (source >> degree.ilog2() & 1) as u64;
+            *to = prime.once(
+                (x ^ negated.wrapping_neg()).wrapping_add(negated).wrapping_add(prime.value() & negated.wrapping_neg()),
+            );
+            source = source + inverse & wrap;
         }
     }
     mapped
+}
+
+/// `1/g` modulo `size`, a power of two: each step doubles the bits that are right, of which there are three at first.
+fn inverse(g: usize, size: usize) -> usize {
+    let step = |inverse: usize, _| inverse.wrapping_mul(2usize.wrapping_sub(g.wrapping_mul(inverse)));
+    (0..5).fold(g, step) & (size - 1)
 }
 
 /// An automorphism of slots is a permutation, which is the same for all primes.

@@ -8,6 +8,7 @@ use ptc_plan::two_party::parameters::Parameters;
 use crate::ntt::{Backend, Transform};
 use crate::polynomial::{Coefficients, Polynomial, Slots, zip_assign};
 use crate::prime::{Factor, Prime, choose};
+use crate::residues;
 
 pub struct Basis {
     degree: usize,
@@ -95,21 +96,21 @@ impl Basis {
         assert!(values.len() <= self.degree, "{} coefficients", values.len());
         let mut lifted = Polynomial::zeros(self.degree, limbs);
         for (prime, limb) in self.primes.iter().zip(lifted.iter_mut()) {
-            limb.iter_mut().zip(values).for_each(|(residue, value)| *residue = prime.reduce_signed(*value));
+            residues::of_signed(prime, values, &mut limb[..values.len()]);
         }
         lifted
     }
 
     pub fn add_assign<Form>(&self, a: &mut Polynomial<Form>, b: &Polynomial<Form>) {
-        zip_assign(&self.primes, a, b, Prime::add);
+        zip_assign(&self.primes, a, b, residues::add);
     }
 
     pub fn sub_assign<Form>(&self, a: &mut Polynomial<Form>, b: &Polynomial<Form>) {
-        zip_assign(&self.primes, a, b, Prime::sub);
+        zip_assign(&self.primes, a, b, residues::sub);
     }
 
     pub fn mul_assign(&self, a: &mut Polynomial<Slots>, b: &Polynomial<Slots>) {
-        zip_assign(&self.primes, a, b, Prime::mul);
+        zip_assign(&self.primes, a, b, residues::mul);
     }
 
     pub fn negate<Form>(&self, a: &mut Polynomial<Form>) {
@@ -122,7 +123,7 @@ impl Basis {
     pub fn scale<Form>(&self, a: &mut Polynomial<Form>, factor: i64) {
         for (prime, limb) in self.primes.iter().zip(a.iter_mut()) {
             let factor = prime.factor(prime.reduce_signed(factor));
-            limb.iter_mut().for_each(|x| *x = prime.mul_factor(*x, factor));
+            residues::scale(prime, limb, factor);
         }
     }
 

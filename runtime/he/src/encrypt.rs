@@ -8,8 +8,9 @@ use crate::automorphism::of_coefficients;
 use crate::basis::Basis;
 use crate::keys::{AutomorphismKey, PublicKey, SecretKey, subtract_product};
 use crate::polynomial::{Coefficients, Polynomial, Slots};
+use crate::residues;
 use crate::sample;
-use crate::switch::{decode, drop_prime, encode, lift_residues};
+use crate::switch::{decode, drop_prime, encode};
 
 /// `c0 + c1·s = round(Q·m / 2^k) + e`.
 pub struct Ciphertext<Form> {
@@ -29,10 +30,7 @@ pub fn encrypt(
     noise: &mut Prg,
 ) -> Polynomial<Slots> {
     let mut sum = Zeroizing::new(encode(basis, basis.limbs(), message, bits));
-    let error = sample::error(noise, basis.degree());
-    for (prime, limb) in basis.primes().iter().zip(sum.iter_mut()) {
-        limb.iter_mut().zip(error.iter()).for_each(|(x, e)| *x = prime.add(*x, prime.reduce_signed(*e)));
-    }
+    add_error(basis, &mut sum, noise);
     let a = sample::uniform(basis, basis.limbs(), seed, index);
     let mut c0 = basis.forward((*sum).clone());
     subtract_product(basis, secret, &a, &mut c0);
@@ -58,19 +56,20 @@ pub fn refresh(
     let u = Zeroizing::new(basis.forward(basis.lift(&u, limbs)));
     let mut half = |c: &mut Polynomial<Slots>, key: &Polynomial<Slots>| {
         for (at, prime) in basis.primes()[..limbs].iter().enumerate() {
-            let factors = key.limb(at).iter().zip(u.limb(at));
-            c.limb_mut(at).iter_mut().zip(factors).for_each(|(c, (k, u))| *c = prime.add(*c, prime.mul(*k, *u)));
+            residues::add_product(prime, c.limb_mut(at), key.limb(at), u.limb(at));
         }
         let mut fresh = basis.inverse(c.clone());
-        let error = sample::error(noise, basis.degree());
-        for (prime, limb) in basis.primes().iter().zip(fresh.iter_mut()) {
-            limb.iter_mut().zip(error.iter()).for_each(|(x, e)| *x = prime.add(*x, prime.reduce_signed(*e)));
-        }
+        add_error(basis, &mut fresh, noise);
         fresh
     };
     let c0 = half(&mut ciphertext.c0, &public.b);
     let c1 = half(&mut ciphertext.c1, &public.a);
     Ciphertext { c0, c1 }
+}
+
+fn add_error(basis: &Basis, a: &mut Polynomial<Coefficients>, noise: &mut Prg) {
+    let error = sample::error(noise, basis.degree());
+    basis.add_assign(a, &Zeroizing::new(basis.lift(&error, a.limbs())));
 }
 
 /// `c0 + c1·s`.
@@ -108,7 +107,7 @@ pub fn switch_key(
     for limb in 0..all {
         let transform = basis.transform(limb);
         for (digit, lifted) in digits.iter_mut().enumerate() {
-            lift_residues(&basis.primes()[digit], half.limb(digit), transform.prime(), lifted);
+            residues::lift(&basis.primes()[digit], half.limb(digit), transform.prime(), lifted);
             transform.forward(lifted);
         }
         let left: Vec<&[u64]> = digits.iter().collect();

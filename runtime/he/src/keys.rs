@@ -13,6 +13,7 @@ use crate::automorphism;
 use crate::basis::Basis;
 use crate::polynomial::{Polynomial, Slots};
 use crate::prime::Prime;
+use crate::residues;
 use crate::sample::{self, domain};
 use crate::wire::{Reader, polynomial_len, read_polynomial, write_polynomial};
 
@@ -64,7 +65,7 @@ impl SecretKey {
     pub fn times(&self, basis: &Basis, a: &Polynomial<Slots>) -> Polynomial<Slots> {
         let mut product = a.clone();
         for ((prime, x), s) in basis.primes().iter().zip(product.iter_mut()).zip(self.slots.iter()) {
-            x.iter_mut().zip(s).for_each(|(x, s)| *x = prime.mul(*x, *s));
+            residues::mul(prime, x, s);
         }
         product
     }
@@ -85,11 +86,10 @@ pub fn publish(basis: &Basis, secret: &SecretKey, powers: &[usize]) -> std::io::
         for digit in 0..basis.limbs() {
             let a = sample::uniform(basis, limbs, &seed, place(basis, at, digit));
             let mut b = zero(basis, secret, &a, &mut noise);
-            let prime = basis.primes()[digit];
-            let scale = prime.factor(special(basis).value());
-            for (b, image) in b.limb_mut(digit).iter_mut().zip(image.limb(digit)) {
-                *b = prime.add(*b, prime.mul_factor(*image, scale));
-            }
+            let prime = &basis.primes()[digit];
+            let mut raised = Zeroizing::new(image.limb(digit).to_vec());
+            residues::scale(prime, &mut raised, prime.factor(special(basis).value()));
+            residues::add(prime, b.limb_mut(digit), &raised);
             write_polynomial(basis, &b, &mut message);
         }
     }
@@ -146,8 +146,11 @@ pub(crate) fn zero(basis: &Basis, secret: &SecretKey, a: &Polynomial<Slots>, noi
 
 /// `b -= a·s`.
 pub(crate) fn subtract_product(basis: &Basis, secret: &SecretKey, a: &Polynomial<Slots>, b: &mut Polynomial<Slots>) {
-    let residues = b.iter_mut().zip(a.iter()).zip(secret.slots.iter());
-    for (prime, ((b, a), s)) in basis.primes().iter().zip(residues) {
-        b.iter_mut().zip(a).zip(s).for_each(|((b, a), s)| *b = prime.sub(*b, prime.mul(*a, *s)));
+    let limbs = b.iter_mut().zip(a.iter()).zip(secret.slots.iter());
+    let mut product = Zeroizing::new(vec![0; basis.degree()]);
+    for (prime, ((b, a), s)) in basis.primes().iter().zip(limbs) {
+        product.copy_from_slice(a);
+        residues::mul(prime, &mut product, s);
+        residues::sub(prime, b, &product);
     }
 }

@@ -15,6 +15,7 @@ pub mod ntt;
 pub mod polynomial;
 pub mod prime;
 pub mod product;
+mod residues;
 pub mod sample;
 pub mod switch;
 pub mod wire;

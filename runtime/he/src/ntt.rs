@@ -69,6 +69,7 @@ impl Roots {
         roots
     }
 
+    #[inline]
     fn at(&self, place: usize) -> Factor {
         Factor { value: self.values.words()[place], quotient: self.quotients.words()[place] }
     }

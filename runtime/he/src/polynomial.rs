@@ -79,15 +79,15 @@ impl<Form> Zeroize for Polynomial<Form> {
     }
 }
 
-/// `a[i] = operation(prime, a[i], b[i])` for each residue.
-pub fn zip_assign<Form>(
+/// `operation(prime, a, b)` for the residues of each prime.
+pub(crate) fn zip_assign<Form>(
     primes: &[Prime],
     a: &mut Polynomial<Form>,
     b: &Polynomial<Form>,
-    operation: impl Fn(&Prime, u64, u64) -> u64,
+    operation: impl Fn(&Prime, &mut [u64], &[u64]),
 ) {
     assert!((a.degree, a.limbs) == (b.degree, b.limbs) && a.limbs <= primes.len(), "polynomials of one basis");
     for ((prime, a), b) in primes.iter().zip(a.iter_mut()).zip(b.iter()) {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a = operation(prime, *a, *b));
+        operation(prime, a, b);
     }
 }

@@ -4,9 +4,13 @@
 //! `y_i = x_i·(Q/q_i)^-1` modulo `q_i`. Each term is too small by less than three units, so that a sum of at most five is by
 //! less than `2^4 / 2^128`. Rounded to `b <= 100` bits it differs from `2^b·x/Q` by at most `1/2 + 2^(b - 124)`.
 
+use zeroize::Zeroizing;
+
 use crate::basis::Basis;
 use crate::polynomial::{Coefficients, Polynomial};
 use crate::prime::{Factor, Prime};
+use crate::residues;
+pub(crate) use crate::residues::lift as lift_residues;
 
 /// Bits of the widest power of two that residues are rounded to.
 pub const WIDEST_POWER: u32 = 100;
@@ -17,13 +21,11 @@ pub fn encode(basis: &Basis, limbs: usize, message: &[u64], bits: u32) -> Polyno
     assert!((1..=64).contains(&bits), "messages of {bits} bits");
     assert!(message.len() <= basis.degree(), "{} coefficients", message.len());
     let modulus = basis.modulus_low(limbs) as u64;
-    let mut encoded = Polynomial::zeros(basis.degree(), limbs);
+    let rest = |m: &u64| (modulus.wrapping_mul(*m) << (64 - bits)) as i64 >> (64 - bits);
+    let rests = Zeroizing::new(message.iter().map(rest).collect::<Vec<i64>>());
+    let mut encoded = basis.lift(&rests, limbs);
     for (prime, limb) in basis.primes().iter().zip(encoded.iter_mut()) {
-        let scale = divided_by_power(prime, bits);
-        for (residue, m) in limb.iter_mut().zip(message) {
-            let rest = (modulus.wrapping_mul(*m) << (64 - bits)) as i64 >> (64 - bits);
-            *residue = prime.mul_factor(prime.reduce_signed(rest), scale);
-        }
+        residues::scale(prime, limb, divided_by_power(prime, bits));
     }
     encoded
 }
@@ -90,22 +92,10 @@ pub fn drop_prime(basis: &Basis, a: &mut Polynomial<Coefficients>) {
     for limb in 0..kept {
         let prime = basis.primes()[limb];
         let scale = prime.factor(prime.inverse(prime.reduce(last.value())));
-        lift_residues(&last, &dropped, &prime, &mut rests);
-        for (x, rest) in a.limb_mut(limb).iter_mut().zip(&rests) {
-            *x = prime.mul_factor(prime.sub(*x, *rest), scale);
-        }
+        residues::lift(&last, &dropped, &prime, &mut rests);
+        residues::sub_scale(&prime, a.limb_mut(limb), &rests, scale);
     }
     a.truncate(kept);
-}
-
-/// Residues modulo `from`, centred, modulo `to`.
-pub(crate) fn lift_residues(from: &Prime, residues: &[u64], to: &Prime, out: &mut [u64]) {
-    // Raised by a half while they are reduced, so that they are never negative.
-    let half = from.value() / 2;
-    let shift = to.reduce(half);
-    for (out, x) in out.iter_mut().zip(residues) {
-        *out = to.sub(to.reduce(from.once(x + half)), shift);
-    }
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ pub(crate) struct Constants {
 }
 
 #[derive(Clone, Copy)]
-struct Factors {
+pub(crate) struct Factors {
     value: __m512i,
     quotient: __m512i,
 }
@@ -132,10 +132,32 @@ impl Constants {
         _mm512_min_epu64(x, _mm512_sub_epi64(x, limit))
     }
 
+    /// Of reduced words.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub fn add(&self, x: __m512i, y: __m512i) -> __m512i {
+        self.once(_mm512_add_epi64(x, y), self.prime)
+    }
+
+    /// Of reduced words.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub fn sub(&self, x: __m512i, y: __m512i) -> __m512i {
+        let difference = _mm512_sub_epi64(x, y);
+        _mm512_min_epu64(difference, _mm512_add_epi64(difference, self.prime))
+    }
+
+    /// `factor·y`, reduced.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub fn multiply_whole(&self, y: __m512i, factor: Factors) -> __m512i {
+        self.once(self.multiply(y, factor), self.prime)
+    }
+
     /// Any word modulo `2^52`, reduced.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn reduce(&self, x: __m512i) -> __m512i {
+    pub fn reduce(&self, x: __m512i) -> __m512i {
         let quotient = _mm512_madd52hi_epu64(_mm512_setzero_si512(), x, self.one);
         let rest = _mm512_and_si512(_mm512_madd52lo_epu64(x, quotient, self.negated), self.mask);
         self.once(rest, self.prime)
@@ -189,7 +211,7 @@ impl Constants {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn broadcast(factor: Factor) -> Factors {
+pub(crate) fn broadcast(factor: Factor) -> Factors {
     Factors { value: _mm512_set1_epi64(factor.value as i64), quotient: _mm512_set1_epi64(factor.quotient as i64) }
 }
 
@@ -384,6 +406,7 @@ fn join_rows(constants: &Constants, rows: &mut [__m512i; 8], factor: impl Fn(usi
 }
 
 /// The words of [`tail`] that belong to the block of 64 at `place`.
+#[inline]
 fn tail_of<'a>(transform: &Transform, roots: &'a Roots, place: usize) -> &'a [u64] {
     &roots.tail.words()[(place - transform.degree / BLOCK) * TAIL_WORDS..][..TAIL_WORDS]
 }
@@ -477,8 +500,8 @@ unsafe fn inverse_pass<const LAST: bool, const LAYERS: usize, const PARTS: usize
                         let (mut x, mut y) = (values[2 * block * half + k], values[(2 * block + 1) * half + k]);
                         if LAST && layer == 0 {
                             let (sum, difference) = constants.sum(x, y);
-                            x = constants.once(constants.multiply(sum, scale[0]), constants.prime);
-                            y = constants.once(constants.multiply(difference, scale[1]), constants.prime);
+                            x = constants.multiply_whole(sum, scale[0]);
+                            y = constants.multiply_whole(difference, scale[1]);
                         } else {
                             constants.join(&mut x, &mut y, factor);
                         }
