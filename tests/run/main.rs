@@ -5,4 +5,6 @@ mod support;
 
 mod bad_input;
 mod examples;
+mod minilm;
+mod pools;
 mod programs;
