@@ -161,6 +161,11 @@ impl Slotting {
     }
 }
 
+/// `B`, by which products are made positive.
+pub fn offset(product: &Elementwise) -> u128 {
+    (product.terms as u128) << (2 * product.bits - 2)
+}
+
 /// The client's request: `factors` are its vectors, one for each term.
 pub fn request(
     slotting: &Slotting,
@@ -304,7 +309,7 @@ fn respond(
     noise: &mut Prg,
 ) -> Vec<u8> {
     let (slotted, degree) = (&slotting.slotted, slotting.slotted.degree);
-    let offset = (product.terms as u128) << (2 * product.bits - 2);
+    let offset = offset(product);
     let masked = [0, 1].map(|at| {
         let prime = slotting.plain[at].prime();
         let offset = prime.reduce_wide(offset);

@@ -50,9 +50,17 @@ fn main() {
     let sum = |sender: usize| all.iter().map(|batch| batch[sender].transfers).sum::<usize>() as f64 / 1e6;
     println!("{} batches, {:.1} + {:.1} M transfers a query", all.len(), sum(0), sum(1));
     let (setup, flow) = (price::setup(&plan, objective), price::queries(&plan, objective, queries));
-    println!("opening: {} rounds, {:?} bytes; queries: {} rounds, {:?} bytes", setup.rounds, setup.sent, flow.rounds, flow.sent);
+    println!(
+        "opening: {} rounds, {:?} bytes; queries: {} rounds, {:?} bytes",
+        setup.rounds, setup.sent, flow.rounds, flow.sent
+    );
     for (name, (seconds, spent, counters)) in [("server", server), ("client", client)] {
-        println!("{name}: opening {:.3} s, queries {:.3?} s, sent {:.1} MB", seconds[0], &seconds[1..], counters.sent as f64 / 1e6);
+        println!(
+            "{name}: opening {:.3} s, queries {:.3?} s, sent {:.1} MB",
+            seconds[0],
+            &seconds[1..],
+            counters.sent as f64 / 1e6
+        );
         spent.iter().for_each(|(on, seconds)| println!("    {on:24} {seconds:8.3} s"));
     }
     println!("processor: {:.2} s; peak {} MB", processor_seconds(), peak() / 1000);

@@ -3,7 +3,7 @@
 //! How each correlation is made is in [`ptc_plan::two_party`], the order of messages in its `schedule`, their prices in its
 //! `price`. A session starts with base transfers both ways, and the client's public keys; both are fresh, and secrets are
 //! zeroed when the session goes. Each protocol's security is said at its head: [`product`], [`triple`], [`bits`],
-//! [`comparison`], [`rotation`], [`encrypted`]. All of them are semi-honest.
+//! [`comparison`], [`rotation`], [`encrypted`], [`slotwise`]. All of them are semi-honest.
 
 mod assembly;
 mod bits;
@@ -14,6 +14,7 @@ mod piece;
 mod product;
 mod query;
 mod rotation;
+mod slotwise;
 pub mod spent;
 mod stock;
 mod transfers;
@@ -31,8 +32,9 @@ use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, bill};
 use ptc_plan::file::Objective;
 use ptc_plan::step::{Party, ValueId};
+use ptc_plan::two_party::elementwise::Slotted;
 use ptc_plan::two_party::encrypted::key_bytes;
-use ptc_plan::two_party::price::Packings;
+use ptc_plan::two_party::price::{Packings, slottings};
 use ptc_plan::two_party::schedule::Stock as Stocked;
 use ptc_plan::two_party::transfer::Extension;
 use ptc_plan::two_party::{Batch, batches};
@@ -67,12 +69,13 @@ struct Made {
     bill: Vec<(usize, Correlation)>,
     batches: Vec<Batch>,
     packings: Packings,
+    slottings: Vec<Slotted>,
     extension: Extension,
 }
 
 enum Keys {
-    Server(ServerKeys),
-    Client(ClientKeys),
+    Server(ServerKeys, slotwise::ServerKeys),
+    Client(ClientKeys, slotwise::ClientKeys),
 }
 
 /// How far a query is.
@@ -110,16 +113,7 @@ impl Session {
             check_weights(plan, &made.bill, factor)?;
         }
         let transfers = setup(party, made.extension, &mut channel)?;
-        let sets = made.packings.keys();
-        let bytes = key_bytes(&sets) as usize;
-        let keys = match party {
-            Party::Server => Keys::Server(ServerKeys::read(&sets, &channel.exchange(vec![], bytes)?)?),
-            Party::Client => {
-                let keys = ClientKeys::fresh(&sets).map_err(PeerError::Io)?;
-                channel.exchange(keys.publish().map_err(PeerError::Io)?, 0)?;
-                Keys::Client(keys)
-            }
-        };
+        let keys = exchange_keys(&made, party, &mut channel)?;
         Ok(Session {
             party,
             backend,
@@ -160,12 +154,37 @@ impl Session {
 impl Made {
     fn of(plan: &Plan, objective: Objective) -> Made {
         let of_step = |(step, of): (usize, &_)| bill(&plan.values, of).into_iter().map(move |c| (step, c));
+        let batches = batches(plan);
         Made {
             steps: plan.steps.len(),
             bill: plan.steps.iter().enumerate().flat_map(of_step).collect(),
-            batches: batches(plan),
             packings: Packings::of(plan, objective),
+            slottings: slottings(&batches),
+            batches,
             extension: Extension::of(objective),
+        }
+    }
+}
+
+/// The client's public keys: of matrix products, then of elementwise ones.
+fn exchange_keys(made: &Made, party: Party, channel: &mut dyn Channel) -> Result<Keys, PeerError> {
+    let sets = made.packings.keys();
+    let matrices = key_bytes(&sets) as usize;
+    let elements: u64 = made.slottings.iter().map(Slotted::key_bytes).sum();
+    match party {
+        Party::Server => {
+            let message = channel.exchange(vec![], matrices + elements as usize)?;
+            let (matrices, elements) = message.split_at(matrices);
+            let elements = slotwise::ServerKeys::read(&made.slottings, elements)?;
+            Ok(Keys::Server(ServerKeys::read(&sets, matrices)?, elements))
+        }
+        Party::Client => {
+            let matrices = ClientKeys::fresh(&sets).map_err(PeerError::Io)?;
+            let elements = slotwise::ClientKeys::fresh(&made.slottings).map_err(PeerError::Io)?;
+            let mut message = matrices.publish().map_err(PeerError::Io)?;
+            elements.publish(&mut message).map_err(PeerError::Io)?;
+            channel.exchange(message, 0)?;
+            Ok(Keys::Client(matrices, elements))
         }
     }
 }

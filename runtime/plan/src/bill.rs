@@ -85,7 +85,9 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
             let rows = input(0).len() / inner.max(1);
             let bits = ring(output());
             vec![match owner {
-                Party::Server => Correlation::StaticMatMul { weight: step.inputs[1], rows, inner, columns, bits, factor_bits },
+                Party::Server => {
+                    Correlation::StaticMatMul { weight: step.inputs[1], rows, inner, columns, bits, factor_bits }
+                }
                 Party::Client => Correlation::CrossMatMul { rows, inner, columns, bits },
             }]
         }

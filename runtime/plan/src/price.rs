@@ -105,7 +105,9 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         | StepOp::PublicMatMul
         | StepOp::Xor
         | StepOp::Not => vec![],
-        StepOp::StaticMatMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
+        StepOp::StaticMatMul { owner, .. } => {
+            vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))]
+        }
         StepOp::StaticMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
         StepOp::EncryptedMatMul { factor_bits, optimize } => {
             let product = encrypted_product(values, step, *factor_bits);

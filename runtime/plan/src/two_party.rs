@@ -1,16 +1,18 @@
 //! How two parties alone make the correlations of a plan, and what that costs, exactly.
 //!
 //! Products of matrices are made by homomorphic encryption: the client sends its mask encrypted, the server answers
-//! ([`products`], priced in [`encrypted`]). Everything else comes from random oblivious transfers ([`transfers`], extended
+//! ([`products`], priced in [`encrypted`]); so are many and wide products of elements ([`slotwise`], priced in
+//! [`elementwise`]). Everything else comes from random oblivious transfers ([`transfers`], extended
 //! as [`transfer`] says) and from *corrections*, by which a sender turns what its transfers happened to yield into what
 //! was asked for. Transfers go both ways; index 0 is what the server sends, 1 what the client does.
 //!
 //! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; what is sent when is in
 //! [`schedule`], and what that costs in [`price`].
 
-use crate::bill::{Correlation, bill};
+use crate::bill::{Correlation, bill, power_table};
 use crate::file::Plan;
 use crate::price::{carry_digits, carry_levels, packed, plane_bytes};
+use crate::two_party::elementwise::{Elementwise, Slotted};
 use crate::two_party::encrypted::Product;
 
 pub mod elementwise;
@@ -39,8 +41,33 @@ pub struct Share {
 /// By [`crate::step::Party::index`].
 pub type Transfers = [Share; 2];
 
-/// The transfers and corrections of a correlation (or of a piece of one); what is made by encryption has none.
+/// The transfers and corrections of a correlation (or of a piece of one); what is made by encryption has none but those of
+/// the wrap bits of its shares.
 pub fn transfers(correlation: &Correlation) -> Transfers {
+    match slotwise(correlation) {
+        Some((product, _)) => by_transfers(&wraps(&product)),
+        None => by_transfers(correlation),
+    }
+}
+
+/// The encrypted product that makes a correlation (or a piece of one) elementwise, where that takes fewer bytes than
+/// transfers do, and its parameters.
+pub fn slotwise(correlation: &Correlation) -> Option<(Elementwise, Slotted)> {
+    let product = Elementwise::of(correlation)?;
+    let slotted = elementwise::slotted(product.bits)?;
+    let bytes = |transfers: Transfers| transfers[0].bytes + transfers[1].bytes;
+    let wraps = bytes(by_transfers(&wraps(&product))) + 2 * plane_bytes(product.count, 1);
+    let encrypted = product.request_bytes(&slotted) + product.answer_bytes(&slotted) + wraps;
+    (encrypted < bytes(by_transfers(correlation))).then_some((product, slotted))
+}
+
+/// By which shares of an elementwise product come into the ring.
+pub fn wraps(product: &Elementwise) -> Correlation {
+    Correlation::Wrap { count: product.count, bits: product.bits }
+}
+
+/// The same without encryption, for what can be made so.
+pub fn by_transfers(correlation: &Correlation) -> Transfers {
     use Correlation::*;
     let server = |share: Share| [share, Share::default()];
     let both = |share: Share| [share; 2];
@@ -65,21 +92,16 @@ pub fn transfers(correlation: &Correlation) -> Transfers {
         }
         And { count } => both(Share { transfers: count, bytes: 0 }),
         // Twice the product of both parties' bits, as of a wrap in the ring of one bit less.
-        BitToShare { count, bits } => {
-            server(Share { transfers: count, bytes: packed(count, bits.saturating_sub(2)) })
+        BitToShare { count, bits } => server(Share { transfers: count, bytes: packed(count, bits.saturating_sub(2)) }),
+        Gate { count, bits } => {
+            [Share { transfers: count, bytes: packed(count, bits - 1) }, Share { transfers: count, bytes: 0 }]
         }
-        Gate { count, bits } => [
-            Share { transfers: count, bytes: packed(count, bits - 1) },
-            Share { transfers: count, bytes: 0 },
-        ],
         Table { count, index_bits, ref rings, .. } => {
             server(rotated(count, index_bits, rings.iter().copied().max().unwrap_or(1)))
         }
-        Exp2 { count, exp } => {
-            let wide = exp.ring + exp.factor_frac;
-            let triple = product(count, count, exp.ring, exp.ring);
-            let own = add(rotated(count, exp.index_bits, exp.ring), product(count, count, wide, wide));
-            [add(own, triple), triple]
+        Exp2 { .. } => {
+            let all = constituents(correlation);
+            all.iter().map(transfers).fold(Transfers::default(), |[a, b], [c, d]| [add(a, c), add(b, d)])
         }
     }
 }
@@ -125,7 +147,10 @@ pub fn products(correlation: &Correlation) -> Vec<Product> {
 /// What making a correlation costs, roughly, in the time of a transfer.
 pub fn work(correlation: &Correlation) -> usize {
     use Correlation::*;
-    let [server, client] = transfers(correlation);
+    if let Some((product, _)) = slotwise(correlation) {
+        return product.count * (2 + 6 * product.terms);
+    }
+    let [server, client] = by_transfers(correlation);
     let moved = server.transfers + client.transfers;
     // A string that is made longer costs a hash for each two elements; entries of rotated tables are many and cheap.
     match *correlation {
@@ -133,7 +158,7 @@ pub fn work(correlation: &Correlation) -> usize {
         CrossMul { count, bits, .. } => moved.max(count * bits as usize / 2),
         Mul { count, bits, .. } => moved.max(count * bits as usize),
         Table { count, index_bits, ref rings, .. } => moved + (count << (2 * index_bits)) / 32 * (1 + rings.len()),
-        Exp2 { count, exp } => moved + (count << (2 * exp.index_bits)) / 32,
+        Exp2 { .. } => constituents(correlation).iter().map(work).sum(),
         StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => {
             products(correlation).iter().map(|p| p.batch * p.rows * p.inner * p.columns / 8).sum()
         }
@@ -141,10 +166,24 @@ pub fn work(correlation: &Correlation) -> usize {
     }
 }
 
-/// `correlation` cut into such of fewer elements, in order.
+/// The correlations that a correlation consists of, each made for itself: of a power its table, the product of factors and
+/// the triple; of all others themselves.
+pub fn constituents(correlation: &Correlation) -> Vec<Correlation> {
+    let Correlation::Exp2 { count, exp } = *correlation else { return vec![correlation.clone()] };
+    let (rings, values) = (vec![exp.ring], vec![power_table(exp)]);
+    vec![
+        Correlation::Table { count, index_bits: exp.index_bits, rings, values },
+        Correlation::CrossMul { count, period: count, bits: exp.ring + exp.factor_frac },
+        Correlation::Mul { count, each: 1, bits: exp.ring },
+    ]
+}
+
+/// The constituents of `correlation` cut into such of fewer elements, in order.
 pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
     use Correlation::*;
     let cut = |count: usize, grain: usize, piece: &dyn Fn(usize) -> Correlation| -> Vec<Correlation> {
+        // Whole ciphertexts, where there are any.
+        let grain = if slotwise(correlation).is_some() { common(grain, elementwise::DEGREE) } else { grain };
         // As many elements as half a batch has time for, in whole grains.
         let each = (BATCH_WORK / 2).saturating_mul(count).checked_div(work(correlation)).unwrap_or(count);
         let each = (each / grain).max(1) * grain;
@@ -165,7 +204,7 @@ pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
             let (rings, values) = (rings.clone(), values.clone());
             Table { count, index_bits, rings, values }
         }),
-        Exp2 { count, exp } => cut(count, GRAIN, &|count| Exp2 { count, exp }),
+        Exp2 { .. } => constituents(correlation).iter().flat_map(pieces).collect(),
         // One factor for each element: no piece shares one with another.
         CrossMul { count, period, bits } if count == period => {
             cut(count, GRAIN, &|count| CrossMul { count, period: count, bits })
@@ -174,6 +213,15 @@ pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
             vec![correlation.clone()]
         }
     }
+}
+
+/// The least common multiple.
+fn common(a: usize, b: usize) -> usize {
+    let (mut divisor, mut rest) = (a, b);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    a / divisor * b
 }
 
 /// A piece of the `place`-th correlation of a plan's bill, which `step` consumes.

@@ -101,7 +101,9 @@ pub fn gate(party: Party, count: usize, bits: u32, transfers: Transfers) -> Star
         let length = BLOCK.min(count - first);
         let [zeros, ones] = room.both(&transfers.sent, first, length);
         let a = &mut a.data[first..][..length];
-        a.iter_mut().zip(zeros.iter().zip(ones)).for_each(|(a, (zero, one))| *a = (*one as u64).wrapping_sub(*zero as u64));
+        a.iter_mut()
+            .zip(zeros.iter().zip(ones))
+            .for_each(|(a, (zero, one))| *a = (*one as u64).wrapping_sub(*zero as u64));
         let bits_of = |word: usize| rho[first / 64 + word];
         masked(1, bits_of, a, |a, set| *a = (*a ^ set).wrapping_sub(set));
         let product = &mut product.data[first..][..length];
@@ -112,7 +114,8 @@ pub fn gate(party: Party, count: usize, bits: u32, transfers: Transfers) -> Star
             let own = &mut own_product.data[first..][..length];
             own.iter_mut().zip(zeros).for_each(|(own, zero)| *own = ((zero >> 64) as u64).wrapping_neg());
             let corrections = &mut corrections.data[first..][..length];
-            let upper = zeros.iter().zip(ones).map(|(zero, one)| ((one >> 64) as u64).wrapping_sub((zero >> 64) as u64));
+            let upper =
+                zeros.iter().zip(ones).map(|(zero, one)| ((one >> 64) as u64).wrapping_sub((zero >> 64) as u64));
             corrections.iter_mut().zip(upper).for_each(|(correction, upper)| *correction = upper.wrapping_neg());
             masked(1, bits_of, corrections, |correction, set| *correction = correction.wrapping_sub(set));
         }
@@ -132,7 +135,10 @@ pub fn gate(party: Party, count: usize, bits: u32, transfers: Transfers) -> Star
             let length = BLOCK.min(count - first);
             let chosen = room.chosen(&transfers.received, first, length);
             let product = &mut product.data[first..][..length];
-            product.iter_mut().zip(chosen).for_each(|(product, chosen)| *product = product.wrapping_add(*chosen as u64));
+            product
+                .iter_mut()
+                .zip(chosen)
+                .for_each(|(product, chosen)| *product = product.wrapping_add(*chosen as u64));
             if party == Party::Client {
                 let (own, corrections) =
                     (&mut own_product.data[first..][..length], &mut corrections.data[first..][..length]);
@@ -153,7 +159,11 @@ fn less_twice(plane: &[u64], product: &Share, bits: u32) -> Share {
     let mut share = Share::zeros(bits, product.len());
     masked(1, |word| plane[word], &mut share.data, |share, set| *share = set & 1);
     let low = mask(bits);
-    share.data.iter_mut().zip(&product.data).for_each(|(share, product)| *share = share.wrapping_sub(product << 1) & low);
+    share
+        .data
+        .iter_mut()
+        .zip(&product.data)
+        .for_each(|(share, product)| *share = share.wrapping_sub(product << 1) & low);
     share
 }
 

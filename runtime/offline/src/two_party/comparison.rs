@@ -20,7 +20,7 @@ use ptc_plan::step::Party;
 use super::bits::joined;
 use super::made::{Started, parse_planes, planes};
 use super::product::check_length;
-use super::transfers::{Room, Sent, Received, Transfers};
+use super::transfers::{Received, Room, Sent, Transfers};
 use super::triple::nothing;
 
 /// Bits of a string that a leaf uses: the product with the mask of the same bit, with the other bit's mask, with both masks

@@ -164,7 +164,7 @@ fn turned(x: &Share, batch: usize, rows: usize, columns: usize) -> Share {
 }
 
 /// The next `count` bytes of a message whose length was checked.
-fn next_part<'a>(rest: &mut &'a [u8], count: u64) -> Result<&'a [u8], PeerError> {
+pub fn next_part<'a>(rest: &mut &'a [u8], count: u64) -> Result<&'a [u8], PeerError> {
     let (expected, found) = (count as usize, rest.len());
     let (part, after) = rest.split_at_checked(expected).ok_or(PeerError::WrongLength { expected, found })?;
     *rest = after;

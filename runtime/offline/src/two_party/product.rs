@@ -33,10 +33,6 @@ impl Shape {
         self.values * self.each
     }
 
-    pub fn transfers(&self) -> usize {
-        self.values * self.choice_bits as usize
-    }
-
     /// Bits of a correction for bit `at`.
     fn width(&self, at: u32) -> u32 {
         self.bits - at
@@ -81,12 +77,7 @@ pub fn send(sent: &Sent, shape: Shape, message: &mut Vec<u8>) -> Product {
 }
 
 /// The message alone; `see(element, bit, x, m0)` for every block of elements and bit.
-pub fn corrections(
-    sent: &Sent,
-    shape: Shape,
-    message: &mut Vec<u8>,
-    mut see: impl FnMut(usize, u32, &[u64], &[u64]),
-) {
+pub fn corrections(sent: &Sent, shape: Shape, message: &mut Vec<u8>, mut see: impl FnMut(usize, u32, &[u64], &[u64])) {
     let start = message.len();
     message.resize(start + shape.bytes(), 0);
     let mut packed = vec![];
@@ -157,16 +148,26 @@ pub fn receive_flipped(
             received.elements(at, each, bits, &mut room, strings);
             if j > 0 {
                 unpack_from(&message[shape.row(j)..], shape.width(j), first * each, corrections);
-                masked(each, |word| received.choices(at + word * 64), corrections, |correction, chosen| {
-                    *correction &= chosen;
-                });
+                masked(
+                    each,
+                    |word| received.choices(at + word * 64),
+                    corrections,
+                    |correction, chosen| {
+                        *correction &= chosen;
+                    },
+                );
                 strings.iter_mut().zip(&*corrections).for_each(|(string, c)| *string = string.wrapping_add(*c));
             }
             if let Some(flips) = flips {
                 let row = &flips[j as usize * values.div_ceil(64)..];
-                masked(each, |word| window(row, first + word * 64), strings, |string, flipped| {
-                    *string = (*string ^ flipped).wrapping_sub(flipped);
-                });
+                masked(
+                    each,
+                    |word| window(row, first + word * 64),
+                    strings,
+                    |string, flipped| {
+                        *string = (*string ^ flipped).wrapping_sub(flipped);
+                    },
+                );
                 if j + 1 == choice_bits {
                     strings.iter_mut().for_each(|string| *string = string.wrapping_neg());
                 }
@@ -179,12 +180,7 @@ pub fn receive_flipped(
 }
 
 /// Calls `with` on every element and a word of ones if its number's bit is set, else of zeros.
-pub fn masked(
-    each: usize,
-    bits: impl Fn(usize) -> u64,
-    elements: &mut [u64],
-    with: impl Fn(&mut u64, u64),
-) {
+pub fn masked(each: usize, bits: impl Fn(usize) -> u64, elements: &mut [u64], with: impl Fn(&mut u64, u64)) {
     for (word, elements) in elements.chunks_mut(64 * each.max(1)).enumerate() {
         let bits = bits(word);
         if each == 1 {

@@ -1,8 +1,8 @@
 //! One query: the schedule's rounds, with what is computed beside them.
 //!
 //! Three threads. This one extends transfers, starts pieces and speaks with the other party; one finishes the pieces whose
-//! corrections have come; one encrypts and opens (the client) or multiplies (the server), so that this work goes on while
-//! others wait for the link.
+//! corrections or wrap bits have come; one encrypts and opens (the client) or multiplies (the server), so that this work
+//! goes on while others wait for the link.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,20 +10,24 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use ptc_correlation::Supply;
+use ptc_correlation::assemble::Piece as Part;
+use ptc_he::product::keys::{ClientKeys, ServerKeys};
+use ptc_kernels::Backend;
 use ptc_net::{Channel, PeerError};
 use ptc_plan::bill::Correlation;
 use ptc_plan::step::Party;
 use ptc_plan::two_party::price::{Parts, parts};
 use ptc_plan::two_party::schedule::{Round, schedule};
-use ptc_plan::two_party::{Piece, pieces, products, transfers};
+use ptc_plan::two_party::{Piece, constituents, pieces, products, slotwise, transfers, wraps};
 use ptc_ring::{Prg, Seed};
 use rayon::prelude::*;
 
 use super::assembly::Assembly;
 use super::encrypted::{Asked, Weights, ask, multiply, opened, weight_of};
-use super::made::Started;
+use super::made::{Started, parse_planes};
 use super::piece::start;
-use super::spent::{ENCRYPTION, EXTENSION, Spent, WAITING, kind};
+use super::slotwise::{self, Shared};
+use super::spent::{ENCRYPTION, EXTENSION, SLOTS, Spent, WAITING, WRAPPING, kind};
 use super::stock::Stock;
 use super::transfers::Transfers;
 use super::{Keys, Made, Progress, Session};
@@ -46,7 +50,8 @@ pub fn run(
 ) -> Result<Supply, PeerError> {
     let rounds = schedule(&session.plan.batches, session.plan.extension, &mut session.stocked);
     let places = number(&session.plan, &mut session.pieces);
-    let of_bill = session.plan.bill.iter().map(|(step, whole)| (*step, whole.clone(), pieces(whole).len()));
+    let cuts = |whole: &Correlation| constituents(whole).iter().map(|part| pieces(part).len()).collect();
+    let of_bill = session.plan.bill.iter().map(|(step, whole)| (*step, whole.clone(), cuts(whole)));
     let assembly = Mutex::new(Assembly::new(session.party, session.plan.steps, of_bill));
     let Session { party, backend, plan, keys, transfers: ends, sent, received, seed, spent, .. } = session;
     let query = Query { party: *party, plan, seed, spent, weights, places: &places, assembly: &assembly };
@@ -54,14 +59,15 @@ pub fn run(
     thread::scope(|scope| {
         let (corrected, unfinished) = sync_channel(UNFINISHED);
         let ((jobs, undone), (made, messages)) = (self::channel(), self::channel());
+        let ((hold, wraps), (shared, products)) = (self::channel(), self::channel());
         let query = &query;
-        let finisher = scope.spawn(move || query.finish_all(unfinished));
+        let finisher = scope.spawn(move || query.finish_all(unfinished, hold));
         let (keys, backend) = (&*keys, &**backend);
         let encrypter = scope.spawn(move || match keys {
-            Keys::Server(keys) => query.multiply_all(keys, backend, undone, made),
-            Keys::Client(keys) => query.encrypt_all(keys, backend, undone, made),
+            Keys::Server(matrices, elements) => query.multiply_all((matrices, elements), backend, undone, made, shared),
+            Keys::Client(matrices, elements) => query.encrypt_all((matrices, elements), backend, undone, made, shared),
         });
-        let mut others = Others { corrected, jobs, messages };
+        let mut others = Others { corrected, jobs, messages, wraps, products };
         let spoken = query.speak(&rounds, channel, &mut stocks, &mut others, tell);
         // They end when nothing more can come.
         drop(others);
@@ -115,9 +121,28 @@ struct Stocks<'a> {
 
 /// Ways to and from the other threads.
 struct Others {
-    corrected: SyncSender<Corrected>,
+    corrected: SyncSender<Finish>,
     jobs: Sender<Job>,
     messages: Receiver<Vec<u8>>,
+    /// Batch after batch of those with elementwise products, piece by piece: the wrap correlations, and the shares.
+    wraps: Receiver<Vec<Vec<Part>>>,
+    products: Receiver<Vec<Shared>>,
+}
+
+/// What the finishing thread does.
+enum Finish {
+    Corrected(Corrected),
+    Wrapped(Wrapped),
+}
+
+/// Elementwise products of a batch on their way into the ring.
+struct Wrapped {
+    batch: usize,
+    wraps: Vec<Vec<Part>>,
+    products: Vec<Shared>,
+    /// By piece, what this party opens.
+    own: Vec<Vec<u64>>,
+    other: Vec<u8>,
 }
 
 /// Pieces that wait for corrections, each with the length of its own.
@@ -169,6 +194,7 @@ impl Query<'_> {
                 message.extend(others.messages.recv().map_err(|_| ended())?);
                 ask_next(&others.jobs);
             }
+            let opening = round.wrapped.map(|batch| open_wraps(batch, others, &mut message)).transpose()?;
             assert_eq!(message.len() as u64, parts[own].sum(), "the price of a round");
             let expected = parts[1 - own].sum() as usize;
             let message = self.spent.time(WAITING, || channel.exchange(message, expected))?;
@@ -177,12 +203,17 @@ impl Query<'_> {
             let corrections = incoming.next(incoming.parts.corrections);
             if let (Some(batch), Some(pieces)) = (round.corrected, unfinished.take()) {
                 let corrected = Corrected { batch, pieces, message: corrections.to_vec() };
-                others.corrected.send(corrected).map_err(|_| ended())?;
+                others.corrected.send(Finish::Corrected(corrected)).map_err(|_| ended())?;
             }
+            let encrypted = incoming.next(incoming.parts.encrypted);
             match (self.party, round.encrypted, round.multiplied) {
-                (Party::Server, Some(batch), _) => send(&others.jobs, Job::Multiply(batch, incoming.rest.to_vec())),
-                (Party::Client, _, Some(batch)) => send(&others.jobs, Job::Open(batch, incoming.rest.to_vec())),
+                (Party::Server, Some(batch), _) => send(&others.jobs, Job::Multiply(batch, encrypted.to_vec())),
+                (Party::Client, _, Some(batch)) => send(&others.jobs, Job::Open(batch, encrypted.to_vec())),
                 _ => {}
+            }
+            if let Some(opening) = opening {
+                let wrapped = Wrapped { other: incoming.rest.to_vec(), ..opening };
+                others.corrected.send(Finish::Wrapped(wrapped)).map_err(|_| ended())?;
             }
             unfinished = self.plan.batches.get(at).map(|_| self.start(at, stocks));
         }
@@ -203,7 +234,7 @@ impl Query<'_> {
             }
         }
         let begin = |(at, transfers, number, expected): (usize, Transfers, u64, usize)| {
-            let correlation = &self.plan.batches[batch].pieces[at].correlation;
+            let correlation = &self.by_transfers(batch, at);
             let weights = match *correlation {
                 Correlation::StaticMul { weight, .. } if self.party == Party::Server => {
                     Some(weight_of(self.weights, weight))
@@ -218,45 +249,93 @@ impl Query<'_> {
         ready.into_par_iter().map(begin).collect()
     }
 
-    /// Pieces become parts as corrections come.
-    fn finish_all(&self, corrected: Receiver<Corrected>) -> Result<(), PeerError> {
-        for Corrected { batch, pieces, message } in corrected {
-            let (mut rest, mut cut) = (&message[..], vec![]);
-            for (at, started, expected) in pieces {
-                let (own, others) = rest.split_at(expected);
-                rest = others;
-                cut.push((at, started, own));
+    /// What a piece has made from transfers: all of it, or the wrap correlation of an elementwise product.
+    fn by_transfers(&self, batch: usize, at: usize) -> Correlation {
+        let correlation = &self.plan.batches[batch].pieces[at].correlation;
+        slotwise(correlation).map_or_else(|| correlation.clone(), |(product, _)| wraps(&product))
+    }
+
+    /// Pieces become parts as corrections and wrap bits come.
+    fn finish_all(&self, jobs: Receiver<Finish>, hold: Sender<Vec<Vec<Part>>>) -> Result<(), PeerError> {
+        for job in jobs {
+            match job {
+                Finish::Corrected(corrected) => self.finish_corrected(corrected, &hold)?,
+                Finish::Wrapped(wrapped) => self.finish_wrapped(wrapped),
             }
-            let finish = |(at, started, message): (usize, Started, &[u8])| {
-                let correlation = &self.plan.batches[batch].pieces[at].correlation;
-                let parts = self.spent.time(kind(correlation), || started.finish(message))?;
-                self.put(self.places[batch][at], parts);
-                Ok(())
-            };
-            cut.into_par_iter().map(finish).collect::<Result<(), PeerError>>()?;
         }
         Ok(())
+    }
+
+    fn finish_corrected(&self, corrected: Corrected, hold: &Sender<Vec<Vec<Part>>>) -> Result<(), PeerError> {
+        let Corrected { batch, pieces, message } = corrected;
+        let (mut rest, mut cut) = (&message[..], vec![]);
+        for (at, started, expected) in pieces {
+            let (own, others) = rest.split_at(expected);
+            rest = others;
+            cut.push((at, started, own));
+        }
+        let finish = |(at, started, message): (usize, Started, &[u8])| {
+            let parts = self.spent.time(kind(&self.by_transfers(batch, at)), || started.finish(message))?;
+            if slotwise(&self.plan.batches[batch].pieces[at].correlation).is_some() {
+                return Ok(Some(parts));
+            }
+            self.put(self.places[batch][at], parts);
+            Ok(None)
+        };
+        let held = cut.into_par_iter().map(finish).collect::<Result<Vec<_>, PeerError>>()?;
+        let held: Vec<Vec<Part>> = held.into_iter().flatten().collect();
+        if !held.is_empty() {
+            // Whoever waits for them tells why it does not.
+            let _ = hold.send(held);
+        }
+        Ok(())
+    }
+
+    fn finish_wrapped(&self, wrapped: Wrapped) {
+        let Wrapped { batch, wraps, products, own, other } = wrapped;
+        let other = parse_planes(&other);
+        let (mut rest, mut cut) = (&other[..], vec![]);
+        for (((_, place), product), (wrap, own)) in self.slotwise(batch).zip(products).zip(wraps.into_iter().zip(own)) {
+            let (opened, others) = rest.split_at(own.len());
+            rest = others;
+            cut.push((place, product, wrap, own, opened));
+        }
+        cut.into_par_iter().for_each(|(place, product, wrap, own, other)| {
+            let parts = self.spent.time(WRAPPING, || product.finish(self.party, wrap, &own, other));
+            self.put(place, parts);
+        });
     }
 
     /// The server's work on encrypted products.
     fn multiply_all(
         &self,
-        keys: &ptc_he::product::keys::ServerKeys,
-        backend: &dyn ptc_kernels::Backend,
+        (matrices, elements): (&ServerKeys, &slotwise::ServerKeys),
+        backend: &dyn Backend,
         jobs: Receiver<Job>,
         messages: Sender<Vec<u8>>,
+        shared: Sender<Vec<Shared>>,
     ) -> Result<(), PeerError> {
+        let packings = &self.plan.packings;
         for job in jobs {
             let Job::Multiply(batch, requests) = job else { panic!("the client asks and opens") };
-            let (mut rest, mut message) = (&requests[..], vec![]);
-            for (_, (piece, place)) in self.encrypted(batch) {
-                let (packings, stream) = (&self.plan.packings, &mut self.stream(place.number));
+            let (mut rest, mut message, mut shares) = (&requests[..], vec![], vec![]);
+            for (piece, place) in self.encrypted(batch) {
+                let (correlation, stream) = (&piece.correlation, &mut self.stream(place.number));
+                if slotwise(correlation).is_some() {
+                    shares.push(
+                        self.spent.time(SLOTS, || {
+                            slotwise::multiply(correlation, elements, stream, &mut rest, &mut message)
+                        })?,
+                    );
+                    continue;
+                }
                 let parts = self.spent.time(ENCRYPTION, || {
-                    multiply(&piece.correlation, keys, packings, backend, self.weights, stream, &mut rest, &mut message)
+                    multiply(correlation, matrices, packings, backend, self.weights, stream, &mut rest, &mut message)
                 })?;
                 self.put(place, parts);
             }
-            if messages.send(message).is_err() {
+            let told = messages.send(message).is_ok() && (shares.is_empty() || shared.send(shares).is_ok());
+            if !told {
                 return Ok(());
             }
         }
@@ -266,32 +345,49 @@ impl Query<'_> {
     /// The client's.
     fn encrypt_all(
         &self,
-        keys: &ptc_he::product::keys::ClientKeys,
-        backend: &dyn ptc_kernels::Backend,
+        (matrices, elements): (&ClientKeys, &slotwise::ClientKeys),
+        backend: &dyn Backend,
         jobs: Receiver<Job>,
         messages: Sender<Vec<u8>>,
+        shared: Sender<Vec<Shared>>,
     ) -> Result<(), PeerError> {
-        let mut asked: BTreeMap<usize, Vec<(Place, Asked)>> = BTreeMap::new();
+        let mut asked: BTreeMap<usize, Vec<Awaiting>> = BTreeMap::new();
         let packings = &self.plan.packings;
         for job in jobs {
             match job {
                 Job::Ask(batch) => {
-                    let mut message = vec![];
-                    for (_, (piece, place)) in self.encrypted(batch) {
-                        let stream = &mut self.stream(place.number);
-                        let asking = || ask(&piece.correlation, keys, packings, stream, &mut message);
-                        asked.entry(batch).or_default().push((place, self.spent.time(ENCRYPTION, asking)?));
+                    let (mut message, mut awaiting) = (vec![], vec![]);
+                    for (piece, place) in self.encrypted(batch) {
+                        let (correlation, stream) = (&piece.correlation, &mut self.stream(place.number));
+                        awaiting.push(if slotwise(correlation).is_some() {
+                            let asking = || slotwise::ask(correlation, elements, stream, &mut message);
+                            Awaiting::Elements(self.spent.time(SLOTS, asking)?)
+                        } else {
+                            let asking = || ask(correlation, matrices, packings, stream, &mut message);
+                            Awaiting::Matrices(place, self.spent.time(ENCRYPTION, asking)?)
+                        });
                     }
+                    asked.insert(batch, awaiting);
                     if messages.send(message).is_err() {
                         return Ok(());
                     }
                 }
                 Job::Open(batch, answers) => {
-                    let mut rest = &answers[..];
-                    for (place, asked) in asked.remove(&batch).expect("what is answered was asked") {
-                        let opening = || opened(asked, keys, packings, backend, &mut rest);
-                        let parts = self.spent.time(ENCRYPTION, opening)?;
-                        self.put(place, parts);
+                    let (mut rest, mut shares) = (&answers[..], vec![]);
+                    for awaiting in asked.remove(&batch).expect("what is answered was asked") {
+                        match awaiting {
+                            Awaiting::Elements(asked) => {
+                                let opening = || slotwise::opened(asked, elements, &mut rest);
+                                shares.push(self.spent.time(SLOTS, opening)?);
+                            }
+                            Awaiting::Matrices(place, asked) => {
+                                let opening = || opened(asked, matrices, packings, backend, &mut rest);
+                                self.put(place, self.spent.time(ENCRYPTION, opening)?);
+                            }
+                        }
+                    }
+                    if !shares.is_empty() && shared.send(shares).is_err() {
+                        return Ok(());
                     }
                 }
                 Job::Multiply(..) => panic!("the server multiplies"),
@@ -305,17 +401,39 @@ impl Query<'_> {
     }
 
     /// Those that are made by encryption.
-    fn encrypted(&self, batch: usize) -> impl Iterator<Item = (usize, (&Piece, Place))> {
-        self.pieces(batch).filter(|(_, (piece, _))| !products(&piece.correlation).is_empty())
+    fn encrypted(&self, batch: usize) -> impl Iterator<Item = (&Piece, Place)> {
+        let by_encryption =
+            |piece: &Piece| !products(&piece.correlation).is_empty() || slotwise(&piece.correlation).is_some();
+        self.pieces(batch).map(|(_, piece)| piece).filter(move |(piece, _)| by_encryption(piece))
+    }
+
+    /// Those of them that are elementwise.
+    fn slotwise(&self, batch: usize) -> impl Iterator<Item = (&Piece, Place)> {
+        self.encrypted(batch).filter(|(piece, _)| slotwise(&piece.correlation).is_some())
     }
 
     fn stream(&self, number: u64) -> Prg {
         self.seed.stream(PIECE, number)
     }
 
-    fn put(&self, place: Place, parts: Vec<ptc_correlation::assemble::Piece>) {
+    fn put(&self, place: Place, parts: Vec<Part>) {
         self.assembly.lock().expect("nobody panics while putting").put(place.place, place.piece, parts);
     }
+}
+
+/// The client's masks, between its request and the answer.
+enum Awaiting {
+    Matrices(Place, Asked),
+    Elements(slotwise::Asked),
+}
+
+/// Appends what this party opens of a batch's wrap bits, once both halves are there.
+fn open_wraps(batch: usize, others: &mut Others, message: &mut Vec<u8>) -> Result<Wrapped, PeerError> {
+    let wraps = others.wraps.recv().map_err(|_| ended())?;
+    let products = others.products.recv().map_err(|_| ended())?;
+    let own: Vec<Vec<u64>> = products.iter().zip(&wraps).map(|(product, wrap)| product.open(wrap)).collect();
+    message.extend(own.iter().flatten().flat_map(|word| word.to_le_bytes()));
+    Ok(Wrapped { batch, wraps, products, own, other: vec![] })
 }
 
 /// The other party's message, part by part.

@@ -1,4 +1,4 @@
-//! Tables rotated by a secret, and the powers of `exp2`.
+//! Tables rotated by a secret.
 //!
 //! Input: transfers of the server, `index_bits` for each element. Output: [`RotatedTables`]. Security: semi-honest.
 //! Message: of the server, the levels of punctured trees ([`ptc_ot::puncture`]), and for each element a vector behind the
@@ -17,16 +17,14 @@ use ptc_correlation::assemble::Piece as Part;
 use ptc_net::PeerError;
 use ptc_ot::block::{Block, Blocks};
 use ptc_ot::{hash, puncture};
-use ptc_plan::bill::power_table;
-use ptc_plan::step::{Exp2, Party};
+use ptc_plan::step::Party;
 use ptc_ring::pack::{pack, packed_len, unpack};
 use ptc_ring::tensor::reduce_slice;
 use ptc_ring::{Prg, Share};
 
 use super::made::{Started, ring};
-use super::product::{Shape, check_length};
+use super::product::check_length;
 use super::transfers::Transfers;
-use super::triple;
 
 /// Public tables of `2^index_bits` entries, with the ring of each.
 pub struct Tables {
@@ -116,12 +114,7 @@ fn plant(count: usize, tables: &Tables, rotation: &Share, transfers: &Transfers)
     (shares, message)
 }
 
-fn grow(
-    count: usize,
-    tables: &Tables,
-    transfers: &Transfers,
-    message: &[u8],
-) -> Result<(Share, Share), PeerError> {
+fn grow(count: usize, tables: &Tables, transfers: &Transfers, message: &[u8]) -> Result<(Share, Share), PeerError> {
     let (depth, entries, bits) = (tables.index_bits, tables.entries(), tables.ring());
     check_length(message, tables.message_bytes(count))?;
     let (levels, packed) = message.split_at(puncture::message_bytes(depth, count));
@@ -146,7 +139,11 @@ const EXPANDED: usize = 1024;
 
 /// Of each tree, the sums of its rows, each rotated by its number, and as they are; not reduced.
 fn rows(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak: Block) -> (Share, Share) {
-    if bits <= 32 { rows_of::<u32>(count, depth, bits, leaves, tweak) } else { rows_of::<u64>(count, depth, bits, leaves, tweak) }
+    if bits <= 32 {
+        rows_of::<u32>(count, depth, bits, leaves, tweak)
+    } else {
+        rows_of::<u64>(count, depth, bits, leaves, tweak)
+    }
 }
 
 /// An element of a row before it is reduced.
@@ -335,53 +332,4 @@ fn rotate(vector: &mut [u64], by: u64, index_bits: u32) {
 /// One if both are equal, without a branch; both are below `2^63`.
 fn equal(x: u64, y: u64) -> u64 {
     ((x ^ y).wrapping_sub(1)) >> 63
-}
-
-/// A rotated table of powers, a cross product of factors, a triple.
-pub fn power(party: Party, count: usize, exp: Exp2, mut transfers: Transfers, stream: &mut Prg) -> Started {
-    let wide = exp.ring + exp.factor_frac;
-    let tables = Tables { index_bits: exp.index_bits, rings: vec![exp.ring], values: vec![power_table(exp)] };
-    let (factors, products) = (Shape::square(count, wide), Shape::square(count, exp.ring));
-    let lengths = match party {
-        // Of the other party's message.
-        Party::Server => [0, 0, products.bytes()],
-        Party::Client => [tables.message_bytes(count), factors.bytes(), products.bytes()],
-    };
-    let trees = one_way(party, &mut transfers, exp.index_bits as usize * count);
-    let crossed = one_way(party, &mut transfers, factors.transfers());
-    let table = rotated(party, count, tables, trees, stream);
-    let cross = triple::cross(party, count, count, wide, crossed);
-    let triple = triple::triple(count, 1, exp.ring, transfers);
-    let started = [table, cross, triple];
-    let message = started.each_ref().map(|started| &started.message[..]).concat();
-    Started::new(message, move |message| {
-        check_length(message, lengths.iter().sum())?;
-        let [table, cross, triple] = started;
-        let (first, rest) = message.split_at(lengths[0]);
-        let (second, third) = rest.split_at(lengths[1]);
-        let [rotation, table] = parts_of(table.finish(first)?);
-        let [factor, crossed] = parts_of(cross.finish(second)?);
-        let [a, b, product] = parts_of(triple.finish(third)?);
-        Ok(vec![rotation, factor, a, b, table, crossed, product])
-    })
-}
-
-fn parts_of<const N: usize>(parts: Vec<Part>) -> [Part; N] {
-    parts.try_into().unwrap_or_else(|_| panic!("a correlation has {N} parts"))
-}
-
-/// The next `count` transfers of the server.
-fn one_way(party: Party, transfers: &mut Transfers, count: usize) -> Transfers {
-    let (mut sent, mut received) = (transfers.sent.clone(), transfers.received.clone());
-    match party {
-        Party::Server => {
-            sent = transfers.sent.take(count);
-            received = received.take(0);
-        }
-        Party::Client => {
-            sent = sent.take(0);
-            received = transfers.received.take(count);
-        }
-    }
-    Transfers { sent, received }
 }

@@ -12,8 +12,11 @@ pub struct Spent(Mutex<BTreeMap<&'static str, f64>>);
 
 /// In extending transfers.
 pub const EXTENSION: &str = "extension";
-/// In encrypting, multiplying and opening.
+/// In encrypting, multiplying and opening products of matrices.
 pub const ENCRYPTION: &str = "encryption";
+/// The same for products of elements, and in bringing their shares into the ring.
+pub const SLOTS: &str = "encrypted elements";
+pub const WRAPPING: &str = "encrypted elements";
 /// For the other party and the link.
 pub const WAITING: &str = "waiting";
 

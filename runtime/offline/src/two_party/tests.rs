@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
+use ptc_correlation::assemble::disassemble;
 use ptc_correlation::assemble::{Piece as Part, parts};
 use ptc_correlation::{Packed, Planes};
 use ptc_kernels::Portable;
-use ptc_correlation::assemble::disassemble;
 use ptc_net::{Channel, PeerError, memory};
 use ptc_ot::block::{Block, Blocks};
 use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, Part as Wire, bill};
-use ptc_plan::two_party::price;
 use ptc_plan::file::{Objective, Trust};
 use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
-use ptc_plan::two_party::transfers as needed;
+use ptc_plan::two_party::price;
+use ptc_plan::two_party::{by_transfers as needed, constituents};
 use ptc_ring::Seed;
 use ptc_ring::tensor::{clear_tail, mask};
 
-use super::piece::start;
 use super::Session;
+use super::piece::start;
 use super::transfers::{Received, Sent, Transfers};
 use crate::correct::correction;
 use crate::factors::Factors;
@@ -236,7 +236,8 @@ fn comparisons_in_every_ring() {
 
 #[test]
 fn tables_turn_by_every_rotation() {
-    let table = |index_bits: u32, bits: u32| Seed::from_bytes([6; 32]).stream(u64::from(bits), 0).ring(bits, 1 << index_bits);
+    let table =
+        |index_bits: u32, bits: u32| Seed::from_bytes([6; 32]).stream(u64::from(bits), 0).ring(bits, 1 << index_bits);
     for index_bits in 1..=8 {
         for rings in [vec![30], vec![64], vec![20, 33], vec![12, 12, 31]] {
             let values = rings.iter().map(|bits| table(index_bits, *bits)).collect();
@@ -244,16 +245,20 @@ fn tables_turn_by_every_rotation() {
         }
     }
     for count in [1, 4, 63, 64, 65] {
-        check(Correlation::Table { count, index_bits: 5, rings: vec![17, 20], values: vec![table(5, 17), table(5, 20)] });
+        check(Correlation::Table {
+            count,
+            index_bits: 5,
+            rings: vec![17, 20],
+            values: vec![table(5, 17), table(5, 20)],
+        });
     }
 }
 
 #[test]
 fn powers_of_every_range() {
-    for range_bits in 1..=8 {
-        check(Correlation::Exp2 { count: 65, exp: Exp2::for_range(range_bits) });
-    }
-    COUNTS.into_iter().for_each(|count| check(Correlation::Exp2 { count, exp: Exp2::for_range(4) }));
+    let all = |count, range_bits| Correlation::Exp2 { count, exp: Exp2::for_range(range_bits) };
+    let ranges = (1..=8).map(|range_bits| all(65, range_bits)).chain(COUNTS.map(|count| all(count, 4)));
+    ranges.flat_map(|power| constituents(&power)).for_each(check);
 }
 
 #[test]
@@ -271,7 +276,6 @@ fn messages_of_another_length_are_refused() {
         Correlation::BitToShare { count, bits: 20 },
         Correlation::Gate { count, bits: 20 },
         Correlation::Table { count, index_bits: 3, rings: vec![20], values: vec![table(3)] },
-        Correlation::Exp2 { count, exp: Exp2::for_range(4) },
     ] {
         let seed = Seed::from_bytes([1; 32]);
         let expected = needed(&correlation).map(|share| share.bytes as usize);
@@ -329,7 +333,11 @@ fn every_kind() -> (Plan, Vec<Vec<u64>>) {
         (StepOp::And, vec![bits, bits], vec![bits]),
         (StepOp::BitToShare, vec![bits], vec![narrow]),
         (StepOp::Gate, vec![bits, long], vec![long]),
-        (StepOp::Table { index_bits: 3, shift: 0, values: vec![table(20), table(13)] }, vec![narrow], vec![first, second]),
+        (
+            StepOp::Table { index_bits: 3, shift: 0, values: vec![table(20), table(13)] },
+            vec![narrow],
+            vec![first, second],
+        ),
         (StepOp::Exp2(exp), vec![long], vec![power]),
         (StepOp::Max, vec![x], vec![rows]),
         (StepOp::Reveal { to: Party::Client }, vec![x], vec![x]),

@@ -85,13 +85,7 @@ impl Sent {
 
 impl Received {
     /// `count` of `pads`, from `first` on, with a choice bit for each pad.
-    pub fn new(
-        pads: Arc<Blocks>,
-        choices: Arc<BitShare>,
-        first: usize,
-        count: usize,
-        piece: u64,
-    ) -> Received {
+    pub fn new(pads: Arc<Blocks>, choices: Arc<BitShare>, first: usize, count: usize, piece: u64) -> Received {
         assert!(first + count <= pads.len(), "as many transfers as there are");
         assert!(choices.len() >= pads.len(), "a choice for each transfer");
         Received { pads, choices, first, count, tweak: Block::from(piece) << 64 }

@@ -18,7 +18,9 @@ use ptc_ring::transpose::transpose;
 use ptc_ring::{Prg, Share};
 
 use super::made::{Started, parse_planes, ring};
-use super::product::{self, Shape, check_length, corrections, masked, numbers, receive, receive_flipped, send, strings};
+use super::product::{
+    self, Shape, check_length, corrections, masked, numbers, receive, receive_flipped, send, strings,
+};
 use super::transfers::{Transfers, window};
 
 /// `a0·b1` by transfers of the server, whose strings are `a0`, with choices `b1`; `a1·b0` the other way round.
@@ -47,7 +49,8 @@ pub fn square(party: Party, count: usize, bits: u32, transfers: Transfers, strea
     let low = mask(bits);
     let finish = move |mut a: Share, product: Share| {
         a.data.iter_mut().zip(&top.data).for_each(|(a, top)| *a |= top << half);
-        let square = a.data.iter().zip(&product.data).map(|(a, product)| a.wrapping_mul(*a).wrapping_add(product << 1) & low);
+        let square =
+            a.data.iter().zip(&product.data).map(|(a, product)| a.wrapping_mul(*a).wrapping_add(product << 1) & low);
         let square = Share { bits, data: square.collect() };
         a.bits = bits;
         vec![ring(a), ring(square)]
@@ -122,9 +125,14 @@ pub fn masked_by_weights(period: usize, count: usize, bits: u32, factor_bits: u3
             let first = at / shape.each.max(1);
             products.copy_from_slice(zeros);
             let row = &opened[j as usize * stride..];
-            masked(shape.each, |word| !window(row, first + word * 64), products, |string, inverted| {
-                *string = (*string ^ inverted).wrapping_sub(inverted);
-            });
+            masked(
+                shape.each,
+                |word| !window(row, first + word * 64),
+                products,
+                |string, inverted| {
+                    *string = (*string ^ inverted).wrapping_sub(inverted);
+                },
+            );
             let mut added = Share { bits, data: x.to_vec() };
             masked(shape.each, |word| window(row, first + word * 64), &mut added.data, |x, set| *x &= set);
             let share = &mut share.data[at..][..x.len()];

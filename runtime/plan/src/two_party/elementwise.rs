@@ -7,7 +7,7 @@
 //! which the wrap is known (`runtime/he/src/elementwise.rs`).
 
 use crate::bill::Correlation;
-use crate::price::{packed, plane_bytes};
+use crate::price::packed;
 use crate::two_party::parameters::Parameters;
 
 /// `sum over terms of x·y` for each of `count` elements: the client encrypts every `x`, the server knows every `y`.
@@ -36,6 +36,9 @@ pub struct Slotted {
 }
 
 pub const DEGREE: usize = 8192;
+
+/// The widest ring that has parameters.
+const WIDEST: u32 = 39;
 
 /// Primes of a ciphertext.
 pub const CIPHER_PRIMES: usize = 5;
@@ -68,6 +71,11 @@ const PRIME_BITS: [[u32; CIPHER_PRIMES]; 14] = {
 };
 
 impl Slotted {
+    /// Of the public key, by which answers are refreshed: a seed and a polynomial.
+    pub fn key_bytes(&self) -> u64 {
+        SEED_BYTES + CIPHER_PRIMES as u64 * packed(self.degree, self.prime_bits)
+    }
+
     pub fn parameters(&self) -> Parameters {
         let primes = &PRIME_BITS[(self.prime_bits - PRIMES.start()) as usize];
         Parameters { degree: self.degree, prime_bits: primes, kept: CIPHER_PRIMES, special_bits: None }
@@ -75,6 +83,17 @@ impl Slotted {
 }
 
 impl Elementwise {
+    /// Of `a0·b1 + a1·b0` for a triple, `a0·a1` in the ring of half the numbers for a square, `a·b` for a product of a mask of
+    /// each party; of nothing else.
+    pub fn of(correlation: &Correlation) -> Option<Elementwise> {
+        match *correlation {
+            Correlation::Mul { count, bits, .. } => Some(Elementwise { count, terms: 2, bits }),
+            Correlation::Square { count, bits } if bits > 1 => Some(Elementwise { count, terms: 1, bits: bits - 1 }),
+            Correlation::CrossMul { count, bits, .. } => Some(Elementwise { count, terms: 1, bits }),
+            _ => None,
+        }
+    }
+
     /// Ciphertexts of an answer; of a request, `terms` times as many.
     pub fn ciphertexts(&self) -> usize {
         self.count.div_ceil(DEGREE)
@@ -91,10 +110,10 @@ impl Elementwise {
     }
 }
 
-/// The narrowest parameters for products in rings of `bits` bits, whatever the number of terms; none where no modulus that
-/// is safe at this degree has room.
+/// Narrow parameters for products in rings of `bits` bits, whatever the number of terms; none where no modulus that is safe
+/// at this degree has room. Rings of two widths share them, and so a key.
 pub fn slotted(bits: u32) -> Option<Slotted> {
-    let plain = 2 * bits + 2;
+    let plain = 2 * bits.next_multiple_of(2).min(bits.max(WIDEST)) + 2;
     let plain_bits = [plain.div_ceil(2), plain / 2];
     // Primes that split the polynomial have more than 14 bits, and there are enough of them above 20.
     if plain_bits[1] < 20 || plain_bits[0] > 50 {
@@ -138,24 +157,6 @@ pub fn noise(t: f64) -> f64 {
     let roundings = terms * degree / 4.0;
     // An encryption of zero and the rounding of the mask are beyond counting beside the rest.
     t + (random + roundings + 1.0).log2()
-}
-
-/// The elementwise product that makes a correlation cheaper than transfers do, if there is one.
-pub fn cheaper(correlation: &Correlation, transfers_bytes: u64) -> Option<(Elementwise, Slotted)> {
-    let product = match *correlation {
-        Correlation::Mul { count, bits, .. } => Elementwise { count, terms: 2, bits },
-        Correlation::Square { count, bits } if bits > 1 => Elementwise { count, terms: 1, bits: bits - 1 },
-        Correlation::CrossMul { count, bits, .. } => Elementwise { count, terms: 1, bits },
-        _ => return None,
-    };
-    let slotted = slotted(product.bits)?;
-    let bytes = product.request_bytes(&slotted) + product.answer_bytes(&slotted) + wrap_bytes(&product);
-    (bytes < transfers_bytes).then_some((product, slotted))
-}
-
-/// Of the wrap bits: their correlation, and two openings.
-fn wrap_bytes(product: &Elementwise) -> u64 {
-    packed(product.count, product.bits) + 2 * plane_bytes(product.count, 1)
 }
 
 #[cfg(test)]

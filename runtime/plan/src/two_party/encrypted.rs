@@ -337,8 +337,7 @@ fn candidates(product: &Product) -> Vec<Packing> {
                     for rows in windows(product.rows).into_iter().filter(|rows| rows * spread <= degree) {
                         let columns = (degree / (rows * spread)).min(product.columns);
                         let columns = product.columns.div_ceil(product.columns.div_ceil(columns));
-                        let packing =
-                            Packing { set, limbs, batch, rows, inner, columns, stride, merge: 1, response };
+                        let packing = Packing { set, limbs, batch, rows, inner, columns, stride, merge: 1, response };
                         found.push(packing);
                         if parameters.special_bits.is_none() || !spread.is_power_of_two() {
                             continue;
@@ -411,7 +410,8 @@ mod tests {
         let edges = [1, 2, 3, 31, 32, 33, 768];
         for (at, bits) in (1..=64).flat_map(|bits| edges.map(|edge| (edge, bits))) {
             for factor_bits in [1, bits.min(17), bits] {
-                for product in [product((1, at, 70, 9, bits, factor_bits)), product((3, 5, at, at, bits, factor_bits))] {
+                for product in [product((1, at, 70, 9, bits, factor_bits)), product((3, 5, at, at, bits, factor_bits))]
+                {
                     for objective in [Objective::Total, Objective::Traffic] {
                         let packing = choose(&product, objective);
                         let degree = packing.parameters().degree;

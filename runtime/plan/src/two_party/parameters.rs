@@ -57,7 +57,10 @@ mod tests {
             assert!(set.modulus_bits() <= largest, "{set:?}: {} bits", set.modulus_bits());
             assert!(set.prime_bits.iter().chain(&set.special_bits).all(|bits| (30..=50).contains(bits)), "{set:?}");
             // Digits of the keys are residues of the primes, and their errors are divided by the special prime.
-            assert!(set.special_bits.is_none_or(|special| set.prime_bits.iter().all(|bits| *bits <= special)), "{set:?}");
+            assert!(
+                set.special_bits.is_none_or(|special| set.prime_bits.iter().all(|bits| *bits <= special)),
+                "{set:?}"
+            );
         }
     }
 }

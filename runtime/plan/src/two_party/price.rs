@@ -1,12 +1,13 @@
 //! The exact price of the two-party source: rounds and bytes of opening a session, and of each of its queries.
 
+use super::elementwise::Slotted;
 use super::encrypted::{self, Packing, Product};
 use super::schedule::{Round, Stock, schedule};
 use super::transfer::Extension;
-use super::{Batch, batches, products};
-use crate::bill::bill;
+use super::{Batch, batches, products, slotwise};
+use crate::bill::{Correlation, bill};
 use crate::file::{Objective, Plan};
-use crate::price::FRAME_HEADER;
+use crate::price::{FRAME_HEADER, plane_bytes};
 
 /// Exchanges, and bytes that each party sends in them, frame headers included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,10 +52,41 @@ impl Packings {
         self.0.iter().map(|(_, packing)| packing)
     }
 
+    /// What a correlation or a piece of one has to be encrypted.
+    pub fn bytes(&self, correlation: &Correlation) -> Encrypted {
+        if let Some((product, slotted)) = slotwise(correlation) {
+            return Encrypted { request: product.request_bytes(&slotted), answer: product.answer_bytes(&slotted) };
+        }
+        let of = |product: &Product| (*product, *self.of_product(product));
+        products(correlation).iter().map(of).fold(Encrypted::default(), |sum, (product, packing)| Encrypted {
+            request: sum.request + encrypted::request_bytes(&product, &packing),
+            answer: sum.answer + encrypted::response_bytes(&product, &packing),
+        })
+    }
+
     /// The keys that the client sends once a session.
     pub fn keys(&self) -> Vec<encrypted::KeySet> {
         encrypted::key_sets(self.iter())
     }
+}
+
+/// Bytes of a correlation's encrypted factors and products.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Encrypted {
+    pub request: u64,
+    pub answer: u64,
+}
+
+/// The parameters of a plan's elementwise products, each once: the client sends a public key for each.
+pub fn slottings(batches: &[Batch]) -> Vec<Slotted> {
+    let mut slottings = vec![];
+    for (_, slotted) in batches.iter().flat_map(|batch| &batch.pieces).filter_map(|piece| slotwise(&piece.correlation))
+    {
+        if !slottings.contains(&slotted) {
+            slottings.push(slotted);
+        }
+    }
+    slottings
 }
 
 /// Bytes of the parts of a party's message in a round, in this order.
@@ -64,11 +96,12 @@ pub struct Parts {
     pub extended: [u64; 2],
     pub corrections: u64,
     pub encrypted: u64,
+    pub wraps: u64,
 }
 
 impl Parts {
     pub fn sum(&self) -> u64 {
-        self.extended[0] + self.extended[1] + self.corrections + self.encrypted
+        self.extended[0] + self.extended[1] + self.corrections + self.encrypted + self.wraps
     }
 }
 
@@ -76,7 +109,8 @@ impl Parts {
 pub fn parts(batches: &[Batch], packings: &Packings, extension: Extension, round: &Round) -> [Parts; 2] {
     let mut parts = [Parts::default(); 2];
     for sender in 0..2 {
-        let bytes = if round.extended[sender] == 0 { Default::default() } else { extension.bytes(round.extended[sender]) };
+        let bytes =
+            if round.extended[sender] == 0 { Default::default() } else { extension.bytes(round.extended[sender]) };
         parts[sender].extended[sender] = bytes.sender;
         parts[1 - sender].extended[sender] = bytes.receiver;
     }
@@ -84,11 +118,13 @@ pub fn parts(batches: &[Batch], packings: &Packings, extension: Extension, round
         let corrections = batches[at].transfers();
         parts.iter_mut().zip(corrections).for_each(|(part, share)| part.corrections = share.bytes);
     }
-    let sum = |at: usize, bytes: fn(&Product, &Packing) -> u64| -> u64 {
-        batches[at].products().iter().map(|product| bytes(product, packings.of_product(product))).sum()
-    };
-    parts[0].encrypted = round.multiplied.map_or(0, |at| sum(at, encrypted::response_bytes));
-    parts[1].encrypted = round.encrypted.map_or(0, |at| sum(at, encrypted::request_bytes));
+    let of_batch = |at: Option<usize>| at.into_iter().flat_map(|at| &batches[at].pieces);
+    parts[0].encrypted = of_batch(round.multiplied).map(|piece| packings.bytes(&piece.correlation).answer).sum();
+    parts[1].encrypted = of_batch(round.encrypted).map(|piece| packings.bytes(&piece.correlation).request).sum();
+    if let Some(at) = round.wrapped {
+        let wraps = batches[at].slotwise().map(|product| plane_bytes(product.count, 1)).sum();
+        parts.iter_mut().for_each(|part| part.wraps = wraps);
+    }
     parts
 }
 
@@ -98,7 +134,9 @@ pub fn setup(plan: &Plan, objective: Objective) -> Flow {
     for sent in Extension::of(objective).setup() {
         flow.exchange([sent; 2]);
     }
-    flow.exchange([0, encrypted::key_bytes(&Packings::of(plan, objective).keys())]);
+    let keys = encrypted::key_bytes(&Packings::of(plan, objective).keys());
+    let slotwise: u64 = slottings(&batches(plan)).iter().map(Slotted::key_bytes).sum();
+    flow.exchange([0, keys + slotwise]);
     flow
 }
 
