@@ -5,6 +5,5 @@ mod support;
 
 mod bad_input;
 mod examples;
-mod minilm;
 mod pools;
 mod programs;
