@@ -18,6 +18,9 @@ pub struct Prime {
     barrett: u64,
     /// `floor(2^64 / value)`.
     word: u64,
+    /// The accumulators' radix, and its square.
+    radix: Factor,
+    square: Factor,
 }
 
 /// `value` with `floor(value · 2^52 / p)`.
@@ -34,7 +37,21 @@ impl Prime {
         let bits = u64::BITS - value.leading_zeros();
         assert!((3..=WIDEST).contains(&bits), "a prime of {bits} bits");
         let barrett = ((1u128 << (2 * bits)) / value as u128) as u64;
-        Prime { value, bits, barrett, word: ((1u128 << 64) / value as u128) as u64 }
+        let word = ((1u128 << 64) / value as u128) as u64;
+        let none = Factor::default();
+        let prime = Prime { value, bits, barrett, word, radix: none, square: none };
+        let radix = (1 << RADIX_BITS) % value;
+        Prime { radix: prime.factor(radix), square: prime.factor(prime.mul(radix, radix)), ..prime }
+    }
+
+    /// `2^52`.
+    pub fn radix(&self) -> Factor {
+        self.radix
+    }
+
+    /// `2^104`.
+    pub fn radix_square(&self) -> Factor {
+        self.square
     }
 
     pub fn value(&self) -> u64 {

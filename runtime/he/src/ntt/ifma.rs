@@ -43,6 +43,18 @@ pub fn forward_short(transform: &Transform, coefficients: &[u64], first: usize, 
     assert!(works() && size.is_multiple_of(BLOCK), "a machine with 52-bit multipliers, whole blocks");
     assert!(first.is_multiple_of(size) && first + slots.len() <= transform.degree, "slots of the polynomial");
     let place = (transform.degree + first) / size;
+    if size == BLOCK {
+        let (from, to, count) = (coefficients.as_ptr(), slots.as_mut_ptr(), slots.len() / BLOCK);
+        // SAFETY: the machine has what the functions need, as asserted; there are `count` blocks at places from `place` on,
+        // all of which start from the same 64 coefficients.
+        unsafe {
+            match transform.prime.bits() <= LOOSE_BITS {
+                true => forward_tails::<false, false>(transform, from, 0, to, count, place),
+                false => forward_tails::<true, false>(transform, from, 0, to, count, place),
+            }
+        }
+        return;
+    }
     for (at, block) in slots.chunks_exact_mut(size).enumerate() {
         // SAFETY: the machine has what the functions need, as asserted; a block is as long as `coefficients`, and its
         // place is below twice the blocks of this size, for all of which there are factors.
@@ -110,8 +122,8 @@ impl Constants {
             twice: all(2 * prime.value()),
             mask: all(RADIX_MASK),
             one: all((1 << RADIX_BITS) / prime.value()),
-            radix: broadcast(prime.factor((1 << RADIX_BITS) % prime.value())),
-            square: broadcast(prime.factor(((1u128 << (2 * RADIX_BITS)) % prime.value() as u128) as u64)),
+            radix: broadcast(prime.radix()),
+            square: broadcast(prime.radix_square()),
         }
     }
 
@@ -243,7 +255,7 @@ fn pass_layers(size: usize) -> u32 {
     }
 }
 
-/// All layers of a block, from `from` to `to`, which may be the same. Slots are reduced, or else below `2^52`.
+/// All layers of a block of more than 64, from `from` to `to`, which may be the same. Slots are reduced, or else below `2^52`.
 ///
 /// # Safety
 /// `size` words can be read at `from` and written at `to`; `place` is that of a block of `size` in the tables.
@@ -257,15 +269,15 @@ unsafe fn forward_block<const TIGHT: bool, const REDUCED: bool>(
 ) {
     // SAFETY: passes and blocks work inside the `size` words; the parts of a block have the places below it.
     unsafe {
-        if size == BLOCK {
-            return forward_tail::<TIGHT, REDUCED>(transform, from, to, place);
-        }
         let layers = pass_layers(size);
         match layers {
             1 => forward_pass::<TIGHT, 1, 2>(transform, from, to, size, place),
             2 => forward_pass::<TIGHT, 2, 4>(transform, from, to, size, place),
             3 => forward_pass::<TIGHT, 3, 8>(transform, from, to, size, place),
             _ => forward_pass::<TIGHT, 4, 16>(transform, from, to, size, place),
+        }
+        if size >> layers == BLOCK {
+            return forward_tails::<TIGHT, REDUCED>(transform, to, BLOCK, to, 1 << layers, place << layers);
         }
         for part in 0..1 << layers {
             let at = to.add(part * (size >> layers));
@@ -288,7 +300,11 @@ unsafe fn forward_pass<const TIGHT: bool, const LAYERS: usize, const PARTS: usiz
     place: usize,
 ) {
     let constants = Constants::new(&transform.prime);
-    let factors = pass_factors::<LAYERS, PARTS>(&transform.forward, place);
+    let mut factors = [broadcast(Factor::default()); PARTS];
+    for at in 1..PARTS {
+        // SAFETY: the places of a block's first layers are in the tables.
+        factors[at] = unsafe { pass_factor(&transform.forward, place, at) };
+    }
     let part = size / PARTS;
     for at in (0..part).step_by(8) {
         // SAFETY: each part has `part` words, of which eight at `at` are left.
@@ -315,50 +331,57 @@ unsafe fn forward_pass<const TIGHT: bool, const LAYERS: usize, const PARTS: usiz
     }
 }
 
-/// The factors of a pass: that of block `b` of layer `l` is at `2^l + b`.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn pass_factors<const LAYERS: usize, const PARTS: usize>(roots: &Roots, place: usize) -> [Factors; PARTS] {
-    let mut factors = [broadcast(Factor::default()); PARTS];
-    for layer in 0..LAYERS {
-        for block in 0..1 << layer {
-            factors[(1 << layer) + block] = broadcast(roots.at((place << layer) + block));
-        }
-    }
-    factors
-}
-
-/// The last six layers of one block.
+/// That of block `b` of layer `l` of a pass, for `at = 2^l + b`.
 ///
 /// # Safety
-/// As for [`forward_block`] with a block of 64.
+/// The pass is over a block that has a place in the tables, which hold its layers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-unsafe fn forward_tail<const TIGHT: bool, const REDUCED: bool>(
+unsafe fn pass_factor(roots: &Roots, place: usize, at: usize) -> Factors {
+    let layer = at.ilog2();
+    let place = (place << layer) + at - (1 << layer);
+    // SAFETY: as the caller promises.
+    unsafe {
+        let value = *roots.values.words().get_unchecked(place);
+        broadcast(Factor { value, quotient: *roots.quotients.words().get_unchecked(place) })
+    }
+}
+
+/// The last six layers of `count` blocks in a row. The next block's words are `step` behind at `from`, where 0 starts each
+/// from the same.
+///
+/// # Safety
+/// There are so many blocks at `from` and `to`, and they have places from `place` on.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+unsafe fn forward_tails<const TIGHT: bool, const REDUCED: bool>(
     transform: &Transform,
     from: *const u64,
+    step: usize,
     to: *mut u64,
+    count: usize,
     place: usize,
 ) {
     let constants = Constants::new(&transform.prime);
-    let tail = tail_of(transform, &transform.forward, place);
-    // SAFETY: eight rows of eight words, and a block's factors.
-    unsafe {
-        let mut rows = [_mm512_setzero_si512(); 8];
-        for row in 0..8 {
-            rows[row] = load(from.add(8 * row));
-        }
-        let factors = pass_factors::<3, 8>(&transform.forward, place);
-        split_rows::<TIGHT>(&constants, &mut rows, |at| factors[at]);
-        transpose(&mut rows);
-        let tail = tail.as_ptr();
-        split_rows::<TIGHT>(&constants, &mut rows, |at| tail_factor(tail, at));
-        for row in 0..8 {
-            let words = match REDUCED {
-                true => constants.reduce(rows[row]),
-                false => _mm512_and_si512(rows[row], constants.mask),
-            };
-            store(to.add(8 * row), words);
+    for block in 0..count {
+        let (place, tail) = (place + block, tail_of(transform, &transform.forward, place + block).as_ptr());
+        // SAFETY: eight rows of eight words, and a block's factors.
+        unsafe {
+            let (from, to) = (from.add(block * step), to.add(block * BLOCK));
+            let mut rows = [_mm512_setzero_si512(); 8];
+            for row in 0..8 {
+                rows[row] = load(from.add(8 * row));
+            }
+            split_rows::<TIGHT>(&constants, &mut rows, |at| pass_factor(&transform.forward, place, at));
+            transpose(&mut rows);
+            split_rows::<TIGHT>(&constants, &mut rows, |at| tail_factor(tail, at));
+            for row in 0..8 {
+                let words = match REDUCED {
+                    true => constants.reduce(rows[row]),
+                    false => _mm512_and_si512(rows[row], constants.mask),
+                };
+                store(to.add(8 * row), words);
+            }
         }
     }
 }
@@ -451,12 +474,13 @@ fn transpose(rows: &mut [__m512i; 8]) {
 unsafe fn inverse_block(transform: &Transform, words: *mut u64, size: usize, place: usize) {
     // SAFETY: as in `forward_block`.
     unsafe {
-        if size == BLOCK {
-            return inverse_tail(transform, words, place);
-        }
         let layers = pass_layers(size);
-        for part in 0..1 << layers {
-            inverse_block(transform, words.add(part * (size >> layers)), size >> layers, (place << layers) + part);
+        if size >> layers == BLOCK {
+            inverse_tails(transform, words, 1 << layers, place << layers);
+        } else {
+            for part in 0..1 << layers {
+                inverse_block(transform, words.add(part * (size >> layers)), size >> layers, (place << layers) + part);
+            }
         }
         match (layers, place) {
             (1, 1) => inverse_pass::<true, 1, 2>(transform, words, size, place),
@@ -482,7 +506,11 @@ unsafe fn inverse_pass<const LAST: bool, const LAYERS: usize, const PARTS: usize
     place: usize,
 ) {
     let constants = Constants::new(&transform.prime);
-    let factors = pass_factors::<LAYERS, PARTS>(&transform.inverse, place);
+    let mut factors = [broadcast(Factor::default()); PARTS];
+    for at in 1..PARTS {
+        // SAFETY: as in `forward_pass`.
+        factors[at] = unsafe { pass_factor(&transform.inverse, place, at) };
+    }
     let scale = transform.scale.map(|factor| broadcast(factor));
     let part = size / PARTS;
     for at in (0..part).step_by(8) {
@@ -517,24 +545,26 @@ unsafe fn inverse_pass<const LAST: bool, const LAYERS: usize, const PARTS: usize
 }
 
 /// # Safety
-/// As for [`forward_tail`].
+/// As for [`forward_tails`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-unsafe fn inverse_tail(transform: &Transform, words: *mut u64, place: usize) {
+unsafe fn inverse_tails(transform: &Transform, words: *mut u64, count: usize, place: usize) {
     let constants = Constants::new(&transform.prime);
-    let tail = tail_of(transform, &transform.inverse, place).as_ptr();
-    // SAFETY: as in `forward_tail`.
-    unsafe {
-        let mut rows = [_mm512_setzero_si512(); 8];
-        for row in 0..8 {
-            rows[row] = load(words.add(8 * row));
-        }
-        join_rows(&constants, &mut rows, |at| tail_factor(tail, at));
-        transpose(&mut rows);
-        let factors = pass_factors::<3, 8>(&transform.inverse, place);
-        join_rows(&constants, &mut rows, |at| factors[at]);
-        for row in 0..8 {
-            store(words.add(8 * row), rows[row]);
+    for block in 0..count {
+        let (place, tail) = (place + block, tail_of(transform, &transform.inverse, place + block).as_ptr());
+        // SAFETY: as in `forward_tails`.
+        unsafe {
+            let words = words.add(block * BLOCK);
+            let mut rows = [_mm512_setzero_si512(); 8];
+            for row in 0..8 {
+                rows[row] = load(words.add(8 * row));
+            }
+            join_rows(&constants, &mut rows, |at| tail_factor(tail, at));
+            transpose(&mut rows);
+            join_rows(&constants, &mut rows, |at| pass_factor(&transform.inverse, place, at));
+            for row in 0..8 {
+                store(words.add(8 * row), rows[row]);
+            }
         }
     }
 }
