@@ -116,6 +116,32 @@ fn body(
 
 /// `round(R·x / Q)` modulo each of `primes`, whose product is `R`.
 fn switch_down(basis: &Basis, half: &Polynomial<Coefficients>, primes: &[Prime]) -> Vec<Vec<u64>> {
+    match primes {
+        [prime] => vec![switch_to_prime(basis, half, prime)],
+        _ => switch_to_primes(basis, half, primes),
+    }
+}
+
+/// Fractions of 64 bits are enough here: each prime's part is too small by less than three of their units, all together by
+/// less than a thousandth of what is rounded to.
+fn switch_to_prime(basis: &Basis, half: &Polynomial<Coefficients>, prime: &Prime) -> Vec<u64> {
+    let mut fractions = vec![0u64; basis.degree()];
+    let parts = basis.recombination(half.limbs()).iter().zip(basis.primes()).zip(half.iter());
+    for ((part, prime), limb) in parts {
+        // `2^64 / q` with as many bits of it as a word holds.
+        let shift = prime.bits() - 1;
+        let scale = (part.fraction >> (65 - prime.bits())) as u64;
+        for (fraction, x) in fractions.iter_mut().zip(limb) {
+            let y = prime.mul_factor(*x, part.weight);
+            *fraction = fraction.wrapping_add((u128::from(y) * u128::from(scale) >> shift) as u64);
+        }
+    }
+    let modulus = u128::from(prime.value());
+    let rounded = fractions.into_iter().map(|x| (u128::from(x) * modulus + (1 << 63) >> 64) as u64);
+    rounded.map(|x| prime.once(x)).collect()
+}
+
+fn switch_to_primes(basis: &Basis, half: &Polynomial<Coefficients>, primes: &[Prime]) -> Vec<Vec<u64>> {
     let modulus: u128 = primes.iter().map(|prime| u128::from(prime.value())).product();
     let (high, low) = (modulus >> 64, modulus & u128::from(u64::MAX));
     let mut residues = vec![Vec::with_capacity(basis.degree()); primes.len()];

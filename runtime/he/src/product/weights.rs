@@ -1,6 +1,7 @@
 //! Products of a request's ciphertexts with weights, in slots.
 
 use ptc_plan::two_party::encrypted::{Packing, Product};
+use zeroize::Zeroizing;
 
 use crate::accumulate::dot;
 use crate::aligned::Aligned;
@@ -45,9 +46,9 @@ pub fn multiply(
     let run = RUN.max(size).min(degree);
     let of_leaf = |leaf: &place::Leaf| {
         let leaf = *leaf;
-        (0..blocks.inner).map(move |inner| leaf.weights(product, packing, inner, weights))
+        (0..blocks.inner).map(move |inner| Zeroizing::new(leaf.weights(product, packing, inner, weights)))
     };
-    let signed: Vec<Vec<i64>> = leaves.iter().flat_map(of_leaf).collect();
+    let signed: Vec<Zeroizing<Vec<i64>>> = leaves.iter().flat_map(of_leaf).collect();
 
     let mut reduced = Aligned::zeros(size * signed.len());
     let mut transformed = Aligned::zeros(run * blocks.inner);
@@ -56,7 +57,7 @@ pub fn multiply(
     for limb in 0..limbs {
         let transform = basis.transform(limb);
         for (to, from) in reduced.words_mut().chunks_exact_mut(size).zip(&signed) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = transform.prime().reduce_signed(*from));
+            to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = transform.prime().reduce_signed(*from));
         }
         for first in (0..degree).step_by(run) {
             let bodies = bodies.words_mut().chunks_exact_mut(degree * blocks.rows);
@@ -84,5 +85,7 @@ pub fn multiply(
             transform.inverse(sum.second.limb_mut(limb));
         }
     }
+    reduced.wipe();
+    transformed.wipe();
     sums
 }
