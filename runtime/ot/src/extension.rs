@@ -93,8 +93,10 @@ impl Receiver {
 
 /// The choices of received transfers, 64 to a word.
 pub fn choices(t: &[Block]) -> Vec<u64> {
-    let word = |t: &[Block]| t.iter().rev().fold(0, |word, t| word << 1 | (*t as u64 & 1));
-    t.chunks(64).map(word).collect()
+    // Bits that do not wait for each other: the compiler takes several at a time.
+    let word = |t: &[Block]| t.iter().enumerate().fold(0, |word, (at, t)| word | (*t as u64 & 1) << at);
+    let (whole, rest) = t.as_chunks::<64>();
+    whole.iter().map(|t| word(t)).chain((!rest.is_empty()).then(|| word(rest))).collect()
 }
 
 fn batches(count: usize) -> usize {
