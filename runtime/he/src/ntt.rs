@@ -8,6 +8,8 @@
 //! `64·b + 8·r + c` is `64·b + 8·c + r`. All backends give the same words.
 
 #[cfg(target_arch = "x86_64")]
+mod float;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
 mod portable;
 
@@ -24,6 +26,7 @@ pub const DEGREES: std::ops::RangeInclusive<usize> = 64..=32768;
 pub struct Transform {
     prime: Prime,
     degree: usize,
+    root: u64,
     forward: Roots,
     inverse: Roots,
     /// `1/N`, and that times the inverse transform's last root.
@@ -38,9 +41,13 @@ pub enum Backend {
     /// Vectors with 52-bit multipliers.
     #[cfg(target_arch = "x86_64")]
     Ifma,
+    /// Vectors of doubles.
+    #[cfg(target_arch = "x86_64")]
+    Float,
 }
 
-/// Factors of all layers: that of block `b` of `2^l` is at `2^l + b`. Values and quotients of one factor lie apart.
+/// Factors of all layers, in the backend's form: that of block `b` of `2^l` is at `2^l + b`. Values and quotients of one
+/// factor lie apart.
 struct Roots {
     values: Aligned,
     quotients: Aligned,
@@ -50,21 +57,22 @@ struct Roots {
 
 impl Roots {
     fn new(prime: &Prime, degree: usize, root: u64, backend: Backend) -> Roots {
-        let tail = Aligned::zeros(0);
-        let mut roots = Roots { values: Aligned::zeros(degree), quotients: Aligned::zeros(degree), tail };
+        let [values, quotients] = [Aligned::zeros(degree), Aligned::zeros(degree)];
+        let mut roots = Roots { values, quotients, tail: Aligned::zeros(0) };
         let mut power = 1;
         for exponent in 0..degree {
             let place = reverse(exponent, degree);
-            let factor = prime.factor(power);
+            let factor = match backend {
+                #[cfg(target_arch = "x86_64")]
+                Backend::Float => float::factor(prime, power),
+                _ => prime.factor(power),
+            };
             roots.values.words_mut()[place] = factor.value;
             roots.quotients.words_mut()[place] = factor.quotient;
             power = prime.mul(power, root);
         }
-        #[cfg(target_arch = "x86_64")]
-        if backend == Backend::Ifma {
-            let words = ifma::tail(degree, |place| roots.at(place));
-            roots.tail = Aligned::zeros(words.len());
-            roots.tail.words_mut().copy_from_slice(&words);
+        if backend != Backend::Portable {
+            roots.tail = tail(degree, |place| roots.at(place));
         }
         roots
     }
@@ -90,17 +98,16 @@ impl Transform {
     fn with_root(prime: Prime, degree: usize, root: u64, backend: Backend) -> Transform {
         // A single block is not worth a vector.
         let backend = if degree == BLOCK { Backend::Portable } else { backend };
-        let inverse = Roots::new(&prime, degree, prime.inverse(root), backend);
-        let scale = prime.inverse(degree as u64);
-        let last = prime.mul(scale, inverse.at(1).value);
+        let (scale, back) = (prime.inverse(degree as u64), prime.inverse(root));
+        let last = prime.mul(scale, prime.pow(back, degree as u64 / 2));
         let scale = [prime.factor(scale), prime.factor(last)];
-        Transform { prime, degree, forward: Roots::new(&prime, degree, root, backend), inverse, scale, backend }
+        let (forward, inverse) = (Roots::new(&prime, degree, root, backend), Roots::new(&prime, degree, back, backend));
+        Transform { prime, degree, root, forward, inverse, scale, backend }
     }
 
     /// That of polynomials in `x^fold`: its root is this one's to that power.
     pub fn folded(&self, fold: usize) -> Transform {
-        let root = self.forward.at(reverse(1, self.degree)).value;
-        Transform::with_root(self.prime, self.degree / fold, self.prime.pow(root, fold as u64), self.backend)
+        Transform::with_root(self.prime, self.degree / fold, self.prime.pow(self.root, fold as u64), self.backend)
     }
 
     pub fn prime(&self) -> &Prime {
@@ -122,6 +129,8 @@ impl Transform {
             Backend::Portable => portable::forward(self, words),
             #[cfg(target_arch = "x86_64")]
             Backend::Ifma => ifma::forward(self, words),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Float => float::forward(self, words, 0, self.degree),
         }
     }
 
@@ -132,6 +141,8 @@ impl Transform {
             Backend::Portable => portable::inverse(self, words),
             #[cfg(target_arch = "x86_64")]
             Backend::Ifma => ifma::inverse(self, words),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Float => float::inverse(self, words),
         }
     }
 
@@ -149,6 +160,11 @@ impl Transform {
             Backend::Portable => portable::forward_short(self, coefficients, first, slots),
             #[cfg(target_arch = "x86_64")]
             Backend::Ifma => ifma::forward_short(self, coefficients, first, slots),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Float => {
+                slots.chunks_exact_mut(size).for_each(|block| block.copy_from_slice(coefficients));
+                float::forward(self, slots, first, size);
+            }
         }
     }
 }
@@ -158,6 +174,8 @@ impl Backend {
     pub const ALL: &[Backend] = &[
         #[cfg(target_arch = "x86_64")]
         Backend::Ifma,
+        #[cfg(target_arch = "x86_64")]
+        Backend::Float,
         Backend::Portable,
     ];
 
@@ -171,8 +189,37 @@ impl Backend {
             Backend::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Backend::Ifma => ifma::works(),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Float => float::works(),
         }
     }
+}
+
+/// Words of factors that a block of 64 has for its last three layers.
+const TAIL_WORDS: usize = 14 * 8;
+
+/// The factors of all blocks' last three layers, lane by row of the square: of places four apart one vector, of those two
+/// apart two, of neighbours four; quotients follow each vector.
+fn tail(degree: usize, root: impl Fn(usize) -> Factor) -> Aligned {
+    let mut words = Aligned::zeros(degree / BLOCK * TAIL_WORDS);
+    let mut vectors = words.words_mut().as_chunks_mut::<8>().0.iter_mut();
+    for block in degree / BLOCK..2 * degree / BLOCK {
+        for log in 0..3 {
+            for column in 0..1 << log {
+                let factors: [Factor; 8] = std::array::from_fn(|row| root((block * 8 + row << log) + column));
+                for vector in [factors.map(|factor| factor.value), factors.map(|factor| factor.quotient)] {
+                    *vectors.next().expect("fourteen vectors a block") = vector;
+                }
+            }
+        }
+    }
+    words
+}
+
+/// Those of the block of 64 at `place`.
+#[inline]
+fn tail_words(roots: &Roots, degree: usize, place: usize) -> &[u64] {
+    &roots.tail.words()[(place - degree / BLOCK) * TAIL_WORDS..][..TAIL_WORDS]
 }
 
 /// The slots of the polynomial in `x^fold` that has `fold` times every `fold`-th coefficient of that with `slots`, a power of

@@ -10,7 +10,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, Roots, Transform};
+use super::{BLOCK, Roots, Transform, tail_words};
 use crate::prime::{Factor, Prime, RADIX_BITS, RADIX_MASK};
 
 /// Bits of the widest primes whose words need no reduction between layers.
@@ -18,9 +18,6 @@ const LOOSE_BITS: u32 = 47;
 
 /// Layers of blocks of 64.
 const TAIL_LAYERS: u32 = BLOCK.ilog2();
-
-/// Words of factors that a block of 64 has for its last three layers.
-pub const TAIL_WORDS: usize = 14 * 8;
 
 pub fn works() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")
@@ -72,23 +69,6 @@ pub fn inverse(transform: &Transform, words: &mut [u64]) {
     assert!(works() && words.len() == transform.degree, "a machine with 52-bit multipliers");
     // SAFETY: the machine has what the functions need, as asserted; the words are those of the whole polynomial.
     unsafe { inverse_block(transform, words.as_mut_ptr(), transform.degree, 1) }
-}
-
-/// The factors of a block's last three layers, lane by row of its square: of places four apart one vector, of those two
-/// apart two, of neighbours four; quotients follow each vector.
-pub fn tail(degree: usize, root: impl Fn(usize) -> Factor) -> Vec<u64> {
-    let mut words = vec![];
-    for block in 0..degree / BLOCK {
-        for log in 0..3 {
-            for column in 0..1 << log {
-                let place = |row: usize| ((degree / BLOCK + block) * 8 + row << log) + column;
-                let factors: [Factor; 8] = std::array::from_fn(|row| root(place(row)));
-                words.extend(factors.map(|factor| factor.value));
-                words.extend(factors.map(|factor| factor.quotient));
-            }
-        }
-    }
-    words
 }
 
 #[derive(Clone, Copy)]
@@ -364,7 +344,7 @@ unsafe fn forward_tails<const TIGHT: bool, const REDUCED: bool>(
 ) {
     let constants = Constants::new(&transform.prime);
     for block in 0..count {
-        let (place, tail) = (place + block, tail_of(transform, &transform.forward, place + block).as_ptr());
+        let (place, tail) = (place + block, tail_words(&transform.forward, transform.degree, place + block).as_ptr());
         // SAFETY: eight rows of eight words, and a block's factors.
         unsafe {
             let (from, to) = (from.add(block * step), to.add(block * BLOCK));
@@ -426,12 +406,6 @@ fn join_rows(constants: &Constants, rows: &mut [__m512i; 8], factor: impl Fn(usi
     constants.join(b, f, first);
     constants.join(c, g, first);
     constants.join(d, h, first);
-}
-
-/// The words of [`tail`] that belong to the block of 64 at `place`.
-#[inline]
-fn tail_of<'a>(transform: &Transform, roots: &'a Roots, place: usize) -> &'a [u64] {
-    &roots.tail.words()[(place - transform.degree / BLOCK) * TAIL_WORDS..][..TAIL_WORDS]
 }
 
 /// # Safety
@@ -551,7 +525,7 @@ unsafe fn inverse_pass<const LAST: bool, const LAYERS: usize, const PARTS: usize
 unsafe fn inverse_tails(transform: &Transform, words: *mut u64, count: usize, place: usize) {
     let constants = Constants::new(&transform.prime);
     for block in 0..count {
-        let (place, tail) = (place + block, tail_of(transform, &transform.inverse, place + block).as_ptr());
+        let (place, tail) = (place + block, tail_words(&transform.inverse, transform.degree, place + block).as_ptr());
         // SAFETY: as in `forward_tails`.
         unsafe {
             let words = words.add(block * BLOCK);
