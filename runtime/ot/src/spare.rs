@@ -80,7 +80,9 @@ mod tests {
             spare.keep(vec![0; len]);
         }
         assert!(spare.take(300_001).is_none() && spare.take(60_000).is_none());
-        for (len, found) in [(90_000, Some(100_000)), (90_000, None), (150_000, Some(200_000)), (250_000, Some(300_000))] {
+        for (len, found) in
+            [(90_000, Some(100_000)), (90_000, None), (150_000, Some(200_000)), (250_000, Some(300_000))]
+        {
             assert_eq!(spare.take(len).map(|blocks| blocks.len()), found, "room for {len}");
         }
         assert_eq!(spare.blocks, 0);
