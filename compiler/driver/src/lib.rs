@@ -6,7 +6,9 @@ use std::path::Path;
 use ptc_codegen::Generated;
 use ptc_ir::Graph;
 use ptc_passes::options::{Options, PassError};
+use ptc_plan::Plan;
 use ptc_plan::file::Trust;
+use ptc_plan::two_party::feasible;
 use ptc_syntax::codes::{self, Code};
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::source::Sources;
@@ -89,6 +91,10 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
     let (graph, sources) = passes(&graph, request, None, sources)?;
     match ptc_codegen::generate(&graph, trust) {
         Ok(mut generated) => {
+            let diagnostics = too_large(&graph, &sources, &generated.plan);
+            if !diagnostics.is_empty() {
+                return Err(Failure { sources, diagnostics });
+            }
             if let (true, Trust::TwoParty { optimize }) = (request.inline, trust) {
                 ptc_codegen::inline::run(&mut generated.plan, optimize);
             }
@@ -107,6 +113,14 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
             Err(Failure { sources, diagnostics })
         }
     }
+}
+
+/// Products that two parties alone cannot prepare.
+fn too_large(graph: &Graph, sources: &Sources, plan: &Plan) -> Vec<Diagnostic> {
+    let found = plan.steps.iter().filter_map(|step| Some((step.origin, feasible::too_large(plan, step)?)));
+    let hint = "ranges by `ptc calibrate` make rings narrower; a dealer needs no encryption: `--trust dealer`";
+    let errors = found.map(|(origin, product)| (origin, feasible::describe(&product), hint.to_string()));
+    located(graph, sources, codes::E0601, errors)
 }
 
 fn passes(graph: &Graph, request: &Request, last: Option<&str>, sources: Sources) -> Result<(Graph, Sources), Failure> {

@@ -17,6 +17,7 @@ use crate::two_party::encrypted::Product;
 
 pub mod elementwise;
 pub mod encrypted;
+pub mod feasible;
 pub mod parameters;
 pub mod price;
 pub mod schedule;

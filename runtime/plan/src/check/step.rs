@@ -5,6 +5,7 @@ use crate::file::{Plan, Trust};
 use crate::kernel::{Access, Elementwise, Kernel};
 use crate::operator::Operator;
 use crate::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value};
+use crate::two_party::feasible;
 
 const MAX_INDEX_BITS: u32 = 16;
 const MAX_TABLE_OUTPUTS: usize = 64;
@@ -14,6 +15,14 @@ const MAX_TABLE_ELEMENTS: usize = 1 << 34;
 
 /// The step's own rule; that its inputs are defined has been checked.
 pub(super) fn check(plan: &Plan, step: &Step) -> Result<(), String> {
+    check_kind(plan, step)?;
+    match feasible::too_large(plan, step) {
+        Some(product) => Err(feasible::describe(&product)),
+        None => Ok(()),
+    }
+}
+
+fn check_kind(plan: &Plan, step: &Step) -> Result<(), String> {
     let values = |ids: &[crate::step::ValueId]| -> Result<Vec<&Value>, String> {
         ids.iter().map(|&id| super::get(plan, id)).collect()
     };
