@@ -14,7 +14,7 @@ fn check_server(attack: impl FnOnce(TcpStream), parts: &[&str]) {
     let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let weights = example("hello/model.safetensors");
     let options = ["--timeout", "1", "--wait", "1", "--backend", "portable"];
-    let (server, address) = shop.server(&plan, NOWHERE, weights.to_str().unwrap(), &options);
+    let (server, address) = shop.server(&plan, None, weights.to_str().unwrap(), &options);
     attack(TcpStream::connect(address).unwrap());
     let start = Instant::now();
     check_failure(&server.end(), parts);
@@ -59,22 +59,22 @@ fn nobody_comes_and_nobody_is_there() {
     let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let weights = example("hello/model.safetensors");
     let options = ["--wait", "1", "--backend", "portable"];
-    let (server, _) = shop.server(&plan, NOWHERE, weights.to_str().unwrap(), &options);
+    let (server, _) = shop.server(&plan, None, weights.to_str().unwrap(), &options);
     check_failure(&server.end(), &["nobody connected to 127.0.0.1:0 within 1 s"]);
     let input = format!("x={}", example("hello/x.json").display());
     let options = ["--input", &input, "--wait", "1", "--backend", "portable"];
-    let client = shop.client(&plan, NOWHERE, NOWHERE, &options).end();
+    let client = shop.client(&plan, None, NOWHERE, &options).end();
     check_failure(&client, &["no connection to 127.0.0.1:1 within", "hint: start the other side"]);
 }
 
 #[test]
 fn without_a_dealer_both_parties_end() {
     let shop = Workshop::new();
-    let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
+    let plan = shop.plan("hello/hello.ptx", "hello.plan", &["--trust", "dealer"]);
     let weights = example("hello/model.safetensors");
-    let (server, address) = shop.server(&plan, NOWHERE, weights.to_str().unwrap(), &["--wait", "1"]);
+    let (server, address) = shop.server(&plan, Some(NOWHERE), weights.to_str().unwrap(), &["--wait", "1"]);
     let input = format!("x={}", example("hello/x.json").display());
-    let client = shop.client(&plan, NOWHERE, &address, &["--input", &input, "--wait", "1"]);
+    let client = shop.client(&plan, Some(NOWHERE), &address, &["--input", &input, "--wait", "1"]);
     check_failure(&client.end(), &["no connection to 127.0.0.1:1"]);
     check_failure(&server.end(), &["no connection to 127.0.0.1:1"]);
 }
@@ -87,7 +87,8 @@ fn a_taken_port_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let weights = example("hello/model.safetensors");
     let cannot = format!("cannot listen on {address}");
-    let dealer = Process::start(&["deal", &plan, "--listen", &address, "--backend", "portable"]);
+    let dealt = shop.plan("hello/hello.ptx", "dealt.plan", &["--trust", "dealer"]);
+    let dealer = Process::start(&["deal", &dealt, "--listen", &address, "--backend", "portable"]);
     check_failure(&dealer.end(), &[&cannot, "choose another port"]);
     let server = Process::start(&[
         "run",
@@ -96,8 +97,6 @@ fn a_taken_port_is_named() {
         "0",
         "--listen",
         &address,
-        "--dealer",
-        NOWHERE,
         "--weights",
         weights.to_str().unwrap(),
         "--backend",
@@ -113,14 +112,16 @@ fn parties_with_different_plans_are_told_what_differs() {
     let long = shop.plan("sections/sections.ptx", "long.plan", &["--dim", "S=16"]);
     let (weights, tokenizer) = (example("sections/model.safetensors"), example("sections/tokenizer.json"));
     let text = ["--text", "a font", "--tokenizer", tokenizer.to_str().unwrap()];
-    let (server, address) = shop.server(&short, NOWHERE, weights.to_str().unwrap(), &[]);
-    let client = shop.client(&long, NOWHERE, &address, &text).end();
+    let (server, address) = shop.server(&short, None, weights.to_str().unwrap(), &[]);
+    let client = shop.client(&long, None, &address, &text).end();
     check_failure(&client, &["the plans differ: dim S is 16 here and 8 at the peer"]);
     check_failure(&server.end(), &["the plans differ: dim S is 8 here and 16 at the peer"]);
 
+    let dealt = |dim: &str| shop.plan("sections/sections.ptx", dim, &["--dim", dim, "--trust", "dealer"]);
+    let (short, long) = (dealt("S=8"), dealt("S=16"));
     let (_dealer, dealer) = shop.dealer(&long);
-    let (server, address) = shop.server(&short, &dealer, weights.to_str().unwrap(), &[]);
-    let client = shop.client(&short, &dealer, &address, &text).end();
+    let (server, address) = shop.server(&short, Some(&dealer), weights.to_str().unwrap(), &[]);
+    let client = shop.client(&short, Some(&dealer), &address, &text).end();
     check_failure(&client, &["the dealer refused: the plans differ, seen from the dealer: dim S is 16 here and 8"]);
     check_failure(&server.end(), &["the dealer refused: the plans differ"]);
 }
@@ -130,7 +131,7 @@ fn two_servers_do_not_make_a_session() {
     let shop = Workshop::new();
     let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let weights = example("hello/model.safetensors");
-    let (server, address) = shop.server(&plan, NOWHERE, weights.to_str().unwrap(), &[]);
+    let (server, address) = shop.server(&plan, None, weights.to_str().unwrap(), &[]);
     let other = Process::start(&[
         "run",
         &plan,
@@ -138,8 +139,6 @@ fn two_servers_do_not_make_a_session() {
         "0",
         "--connect",
         &address,
-        "--dealer",
-        NOWHERE,
         "--weights",
         weights.to_str().unwrap(),
         "--backend",
@@ -152,7 +151,7 @@ fn two_servers_do_not_make_a_session() {
 #[test]
 fn a_dealer_survives_strangers() {
     let shop = Workshop::new();
-    let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
+    let plan = shop.plan("hello/hello.ptx", "hello.plan", &["--trust", "dealer"]);
     let (mut process, dealer) = shop.dealer(&plan);
     for junk in [&b""[..], b"\xff\xff\xff\xff\0\0\0\0", b"\x05\0\0\0\0\0\0\0hello", b"GET / HTTP/1.1\r\n\r\n"] {
         let mut stream = TcpStream::connect(&dealer).unwrap();
@@ -161,9 +160,9 @@ fn a_dealer_survives_strangers() {
         process.says("a party was turned away");
     }
     let weights = example("hello/model.safetensors");
-    let (server, address) = shop.server(&plan, &dealer, weights.to_str().unwrap(), &[]);
+    let (server, address) = shop.server(&plan, Some(&dealer), weights.to_str().unwrap(), &[]);
     let input = format!("x={}", example("hello/x.json").display());
-    let client = shop.client(&plan, &dealer, &address, &["--input", &input]).end();
+    let client = shop.client(&plan, Some(&dealer), &address, &["--input", &input]).end();
     assert!(client.success && server.end().success, "{}", client.stderr);
     process.says("session dealt, queries: 1");
 }

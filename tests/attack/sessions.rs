@@ -1,5 +1,5 @@
-//! A client that goes through the handshake and misbehaves later: at each message in turn it leaves, or sends one byte too
-//! many or too few.
+//! A party that misbehaves at each message of a session in turn, with and without a dealer: it leaves, falls silent, sends
+//! a byte too many or too few, far too much, or something else of the right length.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,17 +11,18 @@ use ptc_exec::dealer::Dealer;
 use ptc_exec::prepare::prepare;
 use ptc_exec::public::NoCache;
 use ptc_exec::run::{Hooks, Results};
-use ptc_exec::session::{Role, Session};
+use ptc_exec::session::{Dial, Role, Session};
 use ptc_kernels::Portable;
 use ptc_net::{Channel, Counters, PeerError, memory};
 use ptc_plan::Plan;
-use ptc_plan::file::Trust;
+use ptc_plan::file::{Objective, Trust};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::step::Party;
 
 use crate::support::example;
 
-const IDLE: Duration = Duration::from_millis(300);
+/// Far more than honest parties take between two messages here.
+const IDLE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -29,6 +30,10 @@ enum Fault {
     Leave,
     Longer,
     Shorter,
+    /// Many times what is expected.
+    Huge,
+    /// Other bytes, as many.
+    Garbage,
     Silent,
 }
 
@@ -58,6 +63,8 @@ impl Faulty {
             Fault::Shorter => {
                 message.pop();
             }
+            Fault::Huge => message.resize(message.len() + (8 << 20), 7),
+            Fault::Garbage => message.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(167).wrapping_add(101)),
             Fault::None => {}
         }
         self.fault = Fault::None;
@@ -97,10 +104,10 @@ impl Channel for Faulty {
     }
 }
 
-fn hello() -> Arc<Plan> {
+fn hello(trust: Trust) -> Arc<Plan> {
     let path = example("hello/hello.ptx");
     let text = std::fs::read_to_string(&path).unwrap();
-    let built = ptc_driver::build(Path::new(&path), &text, &Default::default(), Trust::Dealer);
+    let built = ptc_driver::build(Path::new(&path), &text, &Default::default(), trust);
     let Ok(built) = built else { panic!("`hello` builds") };
     Arc::new(built.generated.plan)
 }
@@ -112,81 +119,134 @@ fn weights() -> BTreeMap<String, FloatTensor> {
     ])
 }
 
-/// What the server says of a client whose message `at` is bent, and what the client says.
-fn play(plan: &Arc<Plan>, at: usize, fault: Fault) -> (Result<Results, RunError>, Result<Results, RunError>) {
+type Outcome = Result<Results, RunError>;
+
+/// What server and client say when message `at` of the party `bent` has a fault.
+fn play(plan: &Arc<Plan>, bent: Party, at: usize, fault: Fault) -> [Outcome; 2] {
+    let honest = |channel| Faulty { channel: Some(channel), left: usize::MAX, fault: Fault::None };
     let (server_peer, client_peer) = memory::pair_with_timeout(IDLE);
+    let (mut server_peer, mut client_peer) = (honest(server_peer), honest(client_peer));
+    let culprit = if bent == Party::Server { &mut server_peer } else { &mut client_peer };
+    (culprit.left, culprit.fault) = (at, fault);
+    let dealt = plan.trust == Trust::Dealer;
     let (server_dealer, dealer_server) = memory::pair_with_timeout(IDLE);
     let (client_dealer, dealer_client) = memory::pair_with_timeout(IDLE);
-    let client_peer = Faulty { channel: Some(client_peer), left: at, fault };
     std::thread::scope(|scope| {
-        let server = scope.spawn(|| -> Result<Results, RunError> {
+        let server = scope.spawn(move || -> Outcome {
             let prepared = prepare(plan.clone(), Party::Server, Arc::new(Portable), weights())?;
             let role = Role::Server { prepared, public: BTreeMap::new() };
-            query(role, Box::new(server_peer), server_dealer, BTreeMap::new())
+            query(role, Box::new(server_peer), dealt.then_some(server_dealer), BTreeMap::new())
         });
-        let client = scope.spawn(|| -> Result<Results, RunError> {
+        let client = scope.spawn(move || -> Outcome {
             let role = Role::Client { plan: plan.clone(), backend: Arc::new(Portable), cache: &NoCache, queries: 1 };
             let x = BTreeMap::from([("x".to_string(), FloatTensor::new(vec![4], vec![1.0, 2.0, -3.0, 0.5]))]);
-            query(role, Box::new(client_peer), client_dealer, x)
+            query(role, Box::new(client_peer), dealt.then_some(client_dealer), x)
         });
-        scope.spawn(|| {
-            let dealer = Dealer::new(plan.clone(), Arc::new(Portable), IDLE);
-            // A party that never comes to the dealer leaves it with an error that is not looked at here.
-            if let (Ok(None), Ok(Some(pair))) =
-                (dealer.meet(Box::new(dealer_server)), dealer.meet(Box::new(dealer_client)))
-            {
-                let _ = dealer.serve(pair);
-            }
-        });
-        (server.join().unwrap(), client.join().unwrap())
+        if dealt {
+            scope.spawn(move || {
+                let dealer = Dealer::new(plan.clone(), Arc::new(Portable), IDLE);
+                // A party that never comes to the dealer leaves it with an error that is not looked at here.
+                if let (Ok(None), Ok(Some(pair))) =
+                    (dealer.meet(Box::new(dealer_server)), dealer.meet(Box::new(dealer_client)))
+                {
+                    let _ = dealer.serve(pair);
+                }
+            });
+        }
+        // A panic is no way to end a session.
+        [server.join().unwrap(), client.join().unwrap()]
     })
 }
 
 fn query(
     role: Role,
     peer: Box<dyn Channel>,
-    dealer: memory::Memory,
+    dealer: Option<memory::Memory>,
     inputs: BTreeMap<String, FloatTensor>,
-) -> Result<Results, RunError> {
-    let mut dealer: Option<Box<dyn Channel>> = Some(Box::new(dealer));
-    let mut dial = || dealer.take().ok_or_else(|| PeerError::Closed("a second dealer".into()));
-    let mut session = Session::open(role, peer, Some(&mut dial), &mut |_| ())?;
+) -> Outcome {
+    let mut dealer = dealer.map(Some);
+    let mut dial = dealer.as_mut().map(|channel| {
+        || -> Result<Box<dyn Channel>, PeerError> { Ok(Box::new(channel.take().expect("one dealer is dialled once"))) }
+    });
+    let dial = dial.as_mut().map(|dial| dial as Dial);
+    let mut session = Session::open(role, peer, dial, &mut |_| ())?;
     session.query(inputs, Hooks::default(), &mut |_| ())
 }
 
+const MODES: [Trust; 3] =
+    [Trust::TwoParty { optimize: Objective::Total }, Trust::TwoParty { optimize: Objective::Traffic }, Trust::Dealer];
+
 #[test]
-fn an_honest_client_gets_its_answer() {
-    let (server, client) = play(&hello(), 0, Fault::None);
-    assert!(server.unwrap().is_empty());
-    // 0.5 · (1 + 2 - 3 + 0.5) + 0.25
-    let (name, result) = client.unwrap().remove(0);
-    assert_eq!(name, "infer");
-    result.data.iter().for_each(|x| assert!((x - 0.5).abs() < 2e-3, "{x}"));
+fn honest_parties_get_their_answer() {
+    for trust in MODES {
+        let [server, client] = play(&hello(trust), Party::Client, 0, Fault::None);
+        assert!(server.unwrap().is_empty());
+        // 0.5 · (1 + 2 - 3 + 0.5) + 0.25
+        let (name, result) = client.unwrap().remove(0);
+        assert_eq!(name, "infer");
+        result.data.iter().for_each(|x| assert!((x - 0.5).abs() < 2e-3, "{x}"));
+    }
+}
+
+/// An error says who did what; parties with a dealer may lose each other at the dealer's.
+fn check_told(error: &RunError, place: &str) {
+    let told = error.to_string();
+    let causes = ["the peer", "the dealer", "the public values that the two parties hold differ"];
+    assert!(causes.iter().any(|cause| told.contains(cause)), "{place}: {told}");
+}
+
+/// Bends each message of a party in turn; how many there are.
+fn check_faults(trust: Trust, bent: Party, fault: Fault) -> usize {
+    let plan = hello(trust);
+    let own = bent.other().index();
+    // Until the party has no message left to bend.
+    for at in 0..1000 {
+        match &play(&plan, bent, at, fault)[own] {
+            Err(error) => check_told(error, &format!("{trust:?}, message {at} of the {bent:?}, {fault:?}")),
+            Ok(_) => return at,
+        }
+    }
+    panic!("a session has fewer messages");
 }
 
 #[test]
 fn a_bent_message_ends_the_session_wherever_it_comes() {
-    let plan = hello();
-    for fault in [Fault::Leave, Fault::Longer, Fault::Shorter, Fault::Silent] {
-        let mut messages = 0;
-        // Until the client has no message left to bend.
-        loop {
-            let (server, client) = play(&plan, messages, fault);
-            match server {
-                Err(error) => {
-                    let told = error.to_string();
-                    assert!(told.contains("the peer"), "message {messages}, {fault:?}: {told}");
-                }
-                Ok(results) => {
-                    assert!(results.is_empty());
-                    // The last message of a query goes from the server to the client.
-                    assert!(client.is_ok() || fault != Fault::None, "message {messages}, {fault:?}");
-                    break;
+    for trust in MODES {
+        for bent in [Party::Server, Party::Client] {
+            let counts = [Fault::Leave, Fault::Longer, Fault::Shorter, Fault::Huge]
+                .map(|fault| check_faults(trust, bent, fault));
+            // Greeting, digests and rounds are messages, and so are those that make correlations.
+            let least = if trust == Trust::Dealer { 4 } else { 8 };
+            assert!(counts.iter().all(|&count| count >= least), "{trust:?} {bent:?}: {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn silence_ends_the_session_wherever_it_comes() {
+    std::thread::scope(|scope| {
+        for trust in MODES {
+            for bent in [Party::Server, Party::Client] {
+                scope.spawn(move || check_faults(trust, bent, Fault::Silent));
+            }
+        }
+    });
+}
+
+/// What cannot be told from honest bytes spoils the result; everything else is an error. Nobody panics or hangs.
+#[test]
+fn garbage_is_an_error_or_a_wrong_result() {
+    for trust in MODES {
+        let plan = hello(trust);
+        for bent in [Party::Server, Party::Client] {
+            let count = check_faults(trust, bent, Fault::Leave);
+            for at in 0..count {
+                for outcome in play(&plan, bent, at, Fault::Garbage) {
+                    if let Err(error) = outcome {
+                        check_told(&error, &format!("{trust:?}, message {at} of the {bent:?}"));
+                    }
                 }
             }
-            messages += 1;
-            assert!(messages < 1000);
         }
-        assert!(messages >= 4, "{fault:?}: greeting, digests and rounds are messages");
     }
 }

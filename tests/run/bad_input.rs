@@ -39,8 +39,6 @@ fn check_weights(tensors: &[(&str, FloatTensor)], parts: &[&str]) {
         "0",
         "--listen",
         "127.0.0.1:0",
-        "--dealer",
-        "127.0.0.1:1",
         "--weights",
         &weights,
         "--cache",
@@ -80,17 +78,17 @@ fn inputs_that_do_not_fit_are_named() {
         let file = shop.path("x.json");
         std::fs::write(&file, contents).unwrap();
         let option = format!("{name}={file}");
-        check_failure(&shop.client(&plan, nowhere, nowhere, &["--input", &option]).end(), parts);
+        check_failure(&shop.client(&plan, None, nowhere, &["--input", &option]).end(), parts);
     };
     check(r#"{"shape": [3], "data": [1, 2, 3]}"#, "x", &["input `x` has shape [3], the entry takes [4]"]);
     check(r#"{"shape": [4], "data": [1, 2, 3]}"#, "x", &["has 4 elements, `data` has 3"]);
     check(r#"{"shape": [4], "data": [1, 2, 3, 1e9]}"#, "x", &["input `x` holds 1000000000 at [3]"]);
     check(r#"{"shape": [4], "data": [1, 2, 3, 4]}"#, "y", &["`x` [4]", "--input x=FILE"]);
-    check_failure(&shop.client(&plan, nowhere, nowhere, &[]).end(), &["the entry needs `x` [4] from this party"]);
+    check_failure(&shop.client(&plan, None, nowhere, &[]).end(), &["the entry needs `x` [4] from this party"]);
     let missing = ["--input", "x=/nonexistent.json"];
-    check_failure(&shop.client(&plan, nowhere, nowhere, &missing).end(), &["`/nonexistent.json` cannot be read"]);
+    check_failure(&shop.client(&plan, None, nowhere, &missing).end(), &["`/nonexistent.json` cannot be read"]);
     let unwritable = ["--input", "x=x.json", "--output", "y.txt"];
-    check_failure(&shop.client(&plan, nowhere, nowhere, &unwritable).end(), &["neither a `.npy` nor a `.json`"]);
+    check_failure(&shop.client(&plan, None, nowhere, &unwritable).end(), &["neither a `.npy` nor a `.json`"]);
 }
 
 #[test]
@@ -104,7 +102,7 @@ fn plans_that_are_damaged_are_refused() {
         for arguments in [
             vec!["explain", path.as_str()],
             vec!["deal", &path, "--listen", "127.0.0.1:0"],
-            vec!["run", &path, "--party", "1", "--connect", "127.0.0.1:1", "--dealer", "127.0.0.1:1"],
+            vec!["run", &path, "--party", "1", "--connect", "127.0.0.1:1"],
         ] {
             check_failure(&ptc(&arguments), &[part, "bad.plan"]);
         }
@@ -125,15 +123,31 @@ fn a_wrong_command_line_says_what_is_missing() {
     let shop = Workshop::new();
     let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let address = "127.0.0.1:1";
-    check_failure(
-        &ptc(&["run", &plan, "--party", "2", "--connect", address, "--dealer", address]),
-        &["0 (the weights)"],
-    );
-    check_failure(&ptc(&["run", &plan, "--party", "0", "--dealer", address]), &["--listen", "--connect"]);
-    check_failure(&ptc(&["run", &plan, "--party", "0", "--connect", address]), &["--dealer"]);
-    let no_weights = ["run", &plan, "--party", "0", "--connect", address, "--dealer", address];
+    check_failure(&ptc(&["run", &plan, "--party", "2", "--connect", address]), &["0 (the weights)"]);
+    check_failure(&ptc(&["run", &plan, "--party", "0"]), &["--listen", "--connect"]);
+    let no_weights = ["run", &plan, "--party", "0", "--connect", address];
     check_failure(&ptc(&no_weights), &["no weights are given", "--weights"]);
     let model = example("hello/hello.ptx");
     check_failure(&ptc(&["build", model.to_str().unwrap(), "--dim", "T=3"]), &["T"]);
     check_failure(&ptc(&["nonsense"]), &["nonsense"]);
+}
+
+#[test]
+fn a_dealer_belongs_to_a_plan_that_trusts_one() {
+    let shop = Workshop::new();
+    let alone = shop.plan("hello/hello.ptx", "alone.plan", &["--trust", "two-party"]);
+    let dealt = shop.plan("hello/hello.ptx", "dealt.plan", &["--trust", "dealer"]);
+    let address = "127.0.0.1:1";
+    check_failure(
+        &shop.client(&alone, Some(address), address, &[]).end(),
+        &["leave `--dealer` away", "--trust dealer"],
+    );
+    check_failure(&shop.client(&dealt, None, address, &[]).end(), &["add `--dealer", "--trust two-party"]);
+    check_failure(
+        &ptc(&["deal", &alone, "--listen", "127.0.0.1:0"]),
+        &["nobody but the two parties", "--trust dealer"],
+    );
+    let model = example("hello/hello.ptx");
+    let build = ["build", model.to_str().unwrap(), "--trust", "dealer", "--optimize", "traffic"];
+    check_failure(&ptc(&build), &["leave `--optimize` away"]);
 }

@@ -8,12 +8,12 @@ fn json(path: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub fn numbers(value: &Value) -> Vec<f64> {
     value["data"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
 /// Each phase went as predicted, to the byte.
-fn check_prediction(stats: &Value) {
+pub fn check_prediction(stats: &Value) {
     for phase in ["weights", "offline", "online"] {
         let measured = &stats["phases"][phase];
         for count in ["rounds", "sent_bytes", "received_bytes"] {
@@ -25,20 +25,22 @@ fn check_prediction(stats: &Value) {
 }
 
 #[test]
-fn hello_between_three_processes() {
+fn hello_between_processes() {
     let shop = Workshop::new();
-    let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let (weights, x) = (example("hello/model.safetensors"), example("hello/x.json"));
     let input = format!("x={}", x.display());
-    for backend in ["llvm", "portable"] {
-        let (_dealer, dealer) = shop.dealer(&plan);
+    let modes =
+        [&["--trust", "two-party"][..], &["--trust", "two-party", "--optimize", "traffic"], &["--trust", "dealer"]];
+    for (mode, backend) in modes.into_iter().flat_map(|mode| [(mode, "llvm"), (mode, "portable")]) {
+        let plan = shop.plan("hello/hello.ptx", "hello.plan", mode);
+        let (_dealer, dealer) = crate::source(&shop, &plan, mode[1]);
         let (at_server, at_client) = (shop.path("server.json"), shop.path("client.json"));
         let options = ["--stats", &at_server, "--backend", backend];
-        let (server, address) = shop.server(&plan, &dealer, weights.to_str().unwrap(), &options);
+        let (server, address) = shop.server(&plan, dealer.as_deref(), weights.to_str().unwrap(), &options);
         let options = ["--input", &input, "--stats", &at_client, "--backend", backend];
-        let client = shop.client(&plan, &dealer, &address, &options).end();
+        let client = shop.client(&plan, dealer.as_deref(), &address, &options).end();
         let server = server.end();
-        assert!(client.success && server.success, "{}\n{}", client.stderr, server.stderr);
+        assert!(client.success && server.success, "{mode:?} {}\n{}", client.stderr, server.stderr);
         assert_eq!(server.stdout, "");
         let found: Value = serde_json::from_str(&client.stdout).unwrap();
         let expected = json(example("hello/expected.json").to_str().unwrap());
@@ -60,7 +62,6 @@ fn either_side_may_listen_and_results_go_to_files() {
     let shop = Workshop::new();
     let plan = shop.plan("hello/hello.ptx", "hello.plan", &[]);
     let (weights, x) = (example("hello/model.safetensors"), example("hello/x.json"));
-    let (_dealer, dealer) = shop.dealer(&plan);
     let (input, output, cache) = (format!("x={}", x.display()), shop.path("y.npy"), shop.cache());
     let mut client = crate::support::Process::start(&[
         "run",
@@ -69,8 +70,6 @@ fn either_side_may_listen_and_results_go_to_files() {
         "1",
         "--listen",
         "127.0.0.1:0",
-        "--dealer",
-        &dealer,
         "--input",
         &input,
         "--output",
@@ -86,8 +85,6 @@ fn either_side_may_listen_and_results_go_to_files() {
         "0",
         "--connect",
         &address,
-        "--dealer",
-        &dealer,
         "--weights",
         weights.to_str().unwrap(),
         "--cache",
@@ -103,23 +100,32 @@ fn either_side_may_listen_and_results_go_to_files() {
 }
 
 #[test]
-fn sections_labels_several_texts_in_one_session() {
-    const COUNT: usize = 12;
+fn sections_labels_several_texts_in_one_session_of_two_parties() {
+    check_sections("two-party", 4);
+}
+
+#[test]
+fn sections_labels_several_texts_in_one_session_with_a_dealer() {
+    check_sections("dealer", 12);
+}
+
+/// So many texts get the labels and logits that they have in floating point.
+fn check_sections(trust: &str, count: usize) {
     let shop = Workshop::new();
-    let plan = shop.plan("sections/sections.ptx", "sections.plan", &[]);
+    let plan = shop.plan("sections/sections.ptx", "sections.plan", &["--trust", trust]);
     let held_out = std::fs::read_to_string(example("sections/held_out.jsonl")).unwrap();
-    let held_out: Vec<Value> = held_out.lines().take(COUNT).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let held_out: Vec<Value> = held_out.lines().take(count).map(|line| serde_json::from_str(line).unwrap()).collect();
     let texts: Vec<&str> = held_out.iter().map(|line| line["text"].as_str().unwrap()).collect();
     let file = shop.path("texts.txt");
     std::fs::write(&file, texts.join("\n")).unwrap();
-    let (_dealer, dealer) = shop.dealer(&plan);
+    let (_dealer, dealer) = crate::source(&shop, &plan, trust);
     let (weights, labels) = (example("sections/model.safetensors"), example("sections/labels.json"));
     let (tokenizer, stats, output) =
         (example("sections/tokenizer.json"), shop.path("stats.json"), shop.path("out.json"));
-    let (server, address) = shop.server(&plan, &dealer, weights.to_str().unwrap(), &[]);
+    let (server, address) = shop.server(&plan, dealer.as_deref(), weights.to_str().unwrap(), &[]);
     let client = shop.client(
         &plan,
-        &dealer,
+        dealer.as_deref(),
         &address,
         &[
             "--texts",
@@ -139,7 +145,7 @@ fn sections_labels_several_texts_in_one_session() {
     let expected: Vec<&str> = held_out.iter().map(|line| line["label"].as_str().unwrap()).collect();
     assert_eq!(client.stdout.lines().collect::<Vec<_>>(), expected);
     let results = std::fs::read_to_string(&output).unwrap();
-    assert_eq!(results.lines().count(), COUNT);
+    assert_eq!(results.lines().count(), count);
     for (line, expected) in results.lines().zip(&held_out) {
         let found: Value = serde_json::from_str(line).unwrap();
         let expected = expected["logits"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap());
@@ -157,11 +163,10 @@ fn a_second_session_finds_the_public_parameters_in_the_cache() {
     let plan = shop.plan("sections/sections.ptx", "sections.plan", &[]);
     let (weights, tokenizer) = (example("sections/model.safetensors"), example("sections/tokenizer.json"));
     let received = || {
-        let (_dealer, dealer) = shop.dealer(&plan);
-        let (server, address) = shop.server(&plan, &dealer, weights.to_str().unwrap(), &[]);
+        let (server, address) = shop.server(&plan, None, weights.to_str().unwrap(), &[]);
         let stats = shop.path("stats.json");
         let options = ["--text", "a font", "--tokenizer", tokenizer.to_str().unwrap(), "--stats", &stats];
-        let client = shop.client(&plan, &dealer, &address, &options).end();
+        let client = shop.client(&plan, None, &address, &options).end();
         let server = server.end();
         assert!(client.success && server.success, "{}\n{}", client.stderr, server.stderr);
         json(&stats)["phases"]["setup"]["received_bytes"].as_u64().unwrap()
@@ -196,11 +201,10 @@ fn a_text_that_is_too_long_is_refused_before_anybody_is_called() {
     let nowhere = "127.0.0.1:1";
     let text = "a library of many words for the reading and the writing of compressed files";
     let options = ["--text", text, "--tokenizer", tokenizer.to_str().unwrap()];
-    check_failure(&shop.client(&plan, nowhere, nowhere, &options).end(), &["tokens, the plan takes 8", "--truncate"]);
-    let (_dealer, dealer) = shop.dealer(&plan);
+    check_failure(&shop.client(&plan, None, nowhere, &options).end(), &["tokens, the plan takes 8", "--truncate"]);
     let weights = example("sections/model.safetensors");
-    let (server, address) = shop.server(&plan, &dealer, weights.to_str().unwrap(), &[]);
-    let client = shop.client(&plan, &dealer, &address, &[&options[..], &["--truncate"]].concat()).end();
+    let (server, address) = shop.server(&plan, None, weights.to_str().unwrap(), &[]);
+    let client = shop.client(&plan, None, &address, &[&options[..], &["--truncate"]].concat()).end();
     let server = server.end();
     assert!(client.success && server.success, "{}\n{}", client.stderr, server.stderr);
 }

@@ -1,9 +1,23 @@
-//! Whole programs: a source is built, three processes run it, the right numbers come out.
+//! Whole programs: a source is built, processes run it, with and without a dealer, the right numbers come out.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod bad_input;
 mod examples;
+mod minilm;
 mod pools;
 mod programs;
+
+use support::{Process, Workshop};
+
+/// The dealer of a plan that was built with `--trust` and this, if it has one, and its address.
+fn source(shop: &Workshop, plan: &str, trust: &str) -> (Option<Process>, Option<String>) {
+    match trust {
+        "dealer" => {
+            let (dealer, address) = shop.dealer(plan);
+            (Some(dealer), Some(address))
+        }
+        _ => (None, None),
+    }
+}

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use crate::support::{Ended, Process, Workshop, check_failure, example, ptc};
 
-/// A shop with a plan of `hello`, its dealer where it has one, and pools.
+/// A shop with a plan of an example, its dealer where it has one, and pools.
 struct Pools {
     shop: Workshop,
+    model: &'static str,
     plan: String,
     dealer: Option<(Process, String)>,
 }
@@ -22,10 +23,14 @@ const NAMES: [&str; 2] = ["server", "client"];
 
 impl Pools {
     fn new(trust: &str) -> Pools {
+        Pools::of("hello", &["--trust", trust])
+    }
+
+    fn of(model: &'static str, options: &[&str]) -> Pools {
         let shop = Workshop::new();
-        let plan = shop.plan("hello/hello.ptx", "hello.plan", &["--trust", trust]);
-        let dealer = (trust == "dealer").then(|| shop.dealer(&plan));
-        Pools { shop, plan, dealer }
+        let plan = shop.plan(&format!("{model}/{model}.ptx"), "model.plan", options);
+        let dealer = options.contains(&"dealer").then(|| shop.dealer(&plan));
+        Pools { shop, model, plan, dealer }
     }
 
     fn path(&self, party: usize, pool: &str) -> String {
@@ -34,7 +39,7 @@ impl Pools {
 
     fn party(&self, command: &str, party: usize, meeting: [&str; 2], options: &[&str]) -> Process {
         let (index, key, cache) = (party.to_string(), self.shop.path("keys/pool.key"), self.shop.cache());
-        let weights = example("hello/model.safetensors");
+        let weights = example(&format!("{}/model.safetensors", self.model));
         let mut arguments = vec![command, &self.plan, "--party", &index, "--pool-key", &key, "--cache", &cache];
         arguments.extend(meeting);
         arguments.extend(["--backend", "portable"]);
@@ -56,7 +61,7 @@ impl Pools {
         let other = self.party("prepare", 1, ["--connect", &address], &options(&client)).end();
         let one = one.end();
         assert!(one.success && other.success, "{}\n{}", one.stderr, other.stderr);
-        assert!(one.stdout.contains(&format!("{queries} queries of infer for party 0")), "{}", one.stdout);
+        assert!(one.stdout.contains(&format!("{queries} queries of ")), "{}", one.stdout);
         let told = one.stderr.lines().chain(other.stderr.lines());
         assert_eq!(told.filter(|line| line.contains("as predicted")).count(), 6, "{}\n{}", one.stderr, other.stderr);
     }
@@ -104,6 +109,19 @@ fn check_result(client: &Ended) {
     }
 }
 
+/// So many queries, so many of them from pools, and each phase as predicted.
+fn check_stats(path: &str, queries: [u32; 2]) -> Value {
+    let stats: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!([&stats["queries"], &stats["pooled"]], [&Value::from(queries[0]), &Value::from(queries[1])]);
+    for phase in ["weights", "offline", "online"] {
+        for count in ["rounds", "sent_bytes", "received_bytes"] {
+            let measured = &stats["phases"][phase];
+            assert_eq!(measured[count], measured["predicted"][count], "{phase} {count} of {stats}");
+        }
+    }
+    stats
+}
+
 #[test]
 fn a_prepared_query_asks_no_source() {
     for trust in ["dealer", "two-party"] {
@@ -116,14 +134,7 @@ fn a_prepared_query_asks_no_source() {
                 .map(|(pool, stats)| ["--pool", pool.as_str(), "--stats", stats.as_str()]);
             pools.run([&server, &client]);
             for path in &stats {
-                let stats: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-                assert_eq!((&stats["queries"], &stats["pooled"]), (&1.into(), &1.into()));
-                for phase in ["weights", "offline", "online"] {
-                    for count in ["rounds", "sent_bytes", "received_bytes"] {
-                        let measured = &stats["phases"][phase];
-                        assert_eq!(measured[count], measured["predicted"][count], "{phase} {count} of {stats}");
-                    }
-                }
+                let stats = check_stats(path, [1, 1]);
                 assert_eq!(stats["phases"]["weights"]["received_bytes"], 0);
                 // The digest by which the parties say that they are ready.
                 assert_eq!(stats["phases"]["offline"]["received_bytes"], 40);
@@ -163,6 +174,25 @@ fn what_is_missing_is_made_in_the_session() {
     pools.run([&["--pool", &one[0]], &["--pool", &one[1]]]);
     pools.left("one").iter().for_each(|told| assert!(told.contains("none of 3 queries is left"), "{told}"));
     check(&with(&one[0]), &with(&one[1]), ["no query in common"; 2]);
+}
+
+#[test]
+fn a_session_of_more_queries_than_its_pools_have_makes_the_rest() {
+    let pools = Pools::of("sections", &["--dim", "S=8"]);
+    pools.prepare("pool", 1);
+    let [server, client] = [0, 1].map(|party| pools.path(party, "pool"));
+    let stats = [0, 1].map(|party| pools.shop.path(&format!("stats-{party}.json")));
+    let (server, address) = pools.server(&["--pool", &server, "--stats", &stats[0]]);
+    let (tokenizer, labels) = (example("sections/tokenizer.json"), example("sections/labels.json"));
+    let texts = ["--text", "a font", "--text", "a font", "--labels", labels.to_str().unwrap()];
+    let options = ["--tokenizer", tokenizer.to_str().unwrap(), "--pool", &client, "--stats", &stats[1]];
+    let client = pools.party("run", 1, ["--connect", &address], &[&texts[..], &options].concat()).end();
+    let server = server.end();
+    for ended in [&server, &client] {
+        assert!(ended.success && ended.stderr.contains("the pools have 1 of 2 queries"), "{}", ended.stderr);
+    }
+    assert_eq!(client.stdout, "fonts\nfonts\n");
+    stats.iter().for_each(|path| drop(check_stats(path, [2, 1])));
 }
 
 #[test]

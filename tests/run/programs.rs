@@ -1,4 +1,5 @@
-//! Small programs, each for one thing that a model may do: simulated against floating point, and run by three processes.
+//! Small programs, each for one thing that a model may do: simulated against floating point, and run by
+//! processes, with and without a dealer.
 
 use std::path::Path;
 
@@ -33,18 +34,21 @@ fn check(program: &str, given: &[Given], expected: [Value; 2]) {
     all.as_object_mut().unwrap().extend(expected[1].as_object().unwrap().clone());
     check_results(&simulated.stdout, &all);
 
-    let plan = shop.path("program.plan");
-    let built = ptc(&["build", model, "-o", &plan]);
-    assert!(built.success, "{}", built.stderr);
-    let (_dealer, dealer) = shop.dealer(&plan);
-    let server = ["run", &plan, "--party", "0", "--listen", "127.0.0.1:0", "--dealer", &dealer, "--cache", &cache];
-    let mut server = Process::start(&[&server[..], &options(Some(0))].concat());
-    let address = server.says("waiting for the other party on ");
-    let client = shop.client(&plan, &dealer, &address, &options(Some(1))).end();
-    let server = server.end();
-    assert!(client.success && server.success, "{}\n{}", client.stderr, server.stderr);
-    check_results(&server.stdout, &expected[0]);
-    check_results(&client.stdout, &expected[1]);
+    for trust in ["two-party", "dealer"] {
+        let plan = shop.path(&format!("{trust}.plan"));
+        let built = ptc(&["build", model, "-o", &plan, "--trust", trust]);
+        assert!(built.success, "{}", built.stderr);
+        let (_dealer, dealer) = crate::source(&shop, &plan, trust);
+        let mut server = vec!["run", &plan, "--party", "0", "--listen", "127.0.0.1:0", "--cache", &cache];
+        server.extend(dealer.iter().flat_map(|address| ["--dealer", address]));
+        let mut server = Process::start(&[&server[..], &options(Some(0))].concat());
+        let address = server.says("waiting for the other party on ");
+        let client = shop.client(&plan, dealer.as_deref(), &address, &options(Some(1))).end();
+        let server = server.end();
+        assert!(client.success && server.success, "{trust}: {}\n{}", client.stderr, server.stderr);
+        check_results(&server.stdout, &expected[0]);
+        check_results(&client.stdout, &expected[1]);
+    }
 }
 
 fn check_results(stdout: &str, expected: &Value) {

@@ -144,20 +144,21 @@ impl Workshop {
     }
 
     /// A server and the address where it waits.
-    pub fn server(&self, plan: &str, dealer: &str, weights: &str, options: &[&str]) -> (Process, String) {
+    pub fn server(&self, plan: &str, dealer: Option<&str>, weights: &str, options: &[&str]) -> (Process, String) {
         let cache = self.cache();
-        let mut arguments = vec!["run", plan, "--party", "0", "--listen", "127.0.0.1:0", "--dealer", dealer];
+        let mut arguments = vec!["run", plan, "--party", "0", "--listen", "127.0.0.1:0"];
         arguments.extend(["--weights", weights, "--cache", &cache]);
+        arguments.extend(dealer.iter().flat_map(|address| ["--dealer", address]));
         arguments.extend(options);
         let mut server = Process::start(&arguments);
         let address = server.says("waiting for the other party on ");
         (server, address)
     }
 
-    pub fn client(&self, plan: &str, dealer: &str, server: &str, options: &[&str]) -> Process {
+    pub fn client(&self, plan: &str, dealer: Option<&str>, server: &str, options: &[&str]) -> Process {
         let cache = self.cache();
-        let mut arguments = vec!["run", plan, "--party", "1", "--connect", server, "--dealer", dealer];
-        arguments.extend(["--cache", &cache]);
+        let mut arguments = vec!["run", plan, "--party", "1", "--connect", server, "--cache", &cache];
+        arguments.extend(dealer.iter().flat_map(|address| ["--dealer", address]));
         arguments.extend(options);
         Process::start(&arguments)
     }
