@@ -51,15 +51,16 @@ pub fn transfers(correlation: &Correlation) -> Transfers {
     }
 }
 
-/// The encrypted product that makes a correlation (or a piece of one) elementwise, where that takes fewer bytes than
-/// transfers do, and its parameters.
+/// The encrypted product that makes a correlation (or a piece of one) elementwise, where that costs less than transfers do,
+/// and its parameters.
 pub fn slotwise(correlation: &Correlation) -> Option<(Elementwise, Slotted)> {
     let product = Elementwise::of(correlation)?;
     let slotted = elementwise::slotted(product.bits)?;
-    let bytes = |transfers: Transfers| transfers[0].bytes + transfers[1].bytes;
-    let wraps = bytes(by_transfers(&wraps(&product))) + 2 * plane_bytes(product.count, 1);
+    // A transfer, with its part of the extension and its time, counts as a byte.
+    let cost = |[a, b]: Transfers| a.bytes + b.bytes + (a.transfers + b.transfers) as u64;
+    let wraps = cost(by_transfers(&wraps(&product))) + 2 * plane_bytes(product.count, 1);
     let encrypted = product.request_bytes(&slotted) + product.answer_bytes(&slotted) + wraps;
-    (encrypted < bytes(by_transfers(correlation))).then_some((product, slotted))
+    (encrypted < cost(by_transfers(correlation))).then_some((product, slotted))
 }
 
 /// By which shares of an elementwise product come into the ring.
