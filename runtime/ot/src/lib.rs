@@ -14,7 +14,6 @@ pub mod random;
 pub mod setup;
 pub mod silent;
 mod spare;
-pub mod stock;
 mod streams;
 pub mod subfield;
 mod transpose;
