@@ -80,8 +80,8 @@ pub struct Meeting {
     /// How long to look for the others. Default: 30 to connect, 600 to be connected to.
     #[arg(long, value_name = "SECONDS")]
     pub wait: Option<u64>,
-    /// How long a connection may be silent. A server waits longer while the client receives its correlations: a second
-    /// for each 125 kB of them.
+    /// How long a connection may be silent. A party waits longer where the plan tells that the other may take long: to
+    /// prepare, or to receive from a dealer, a second for each 125 kB.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub timeout: u64,
 }

@@ -1,4 +1,4 @@
-//! `ptc sim`: both parties and the dealer in one process, beside floating point.
+//! `ptc sim`: both parties, and the dealer where there is one, in one process, beside floating point.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
