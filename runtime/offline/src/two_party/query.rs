@@ -182,11 +182,14 @@ impl Query<'_> {
         (0..AHEAD).for_each(|_| ask_next(&others.jobs));
         // The batch whose corrections are sent in the round that comes.
         let mut unfinished: Option<Unfinished> = None;
+        let extend =
+            |stocks: &mut Stocks, at: usize| self.spent.time(EXTENSION, || stocks.start(self.party, rounds.get(at)));
+        let mut ahead = extend(stocks, 0);
         for (at, round) in rounds.iter().enumerate() {
             tell(Progress { done: at, of: rounds.len() });
             let parts = parts(&self.plan.batches, &self.plan.packings, self.plan.extension, round);
-            let mut message = Vec::with_capacity(parts[own].sum() as usize);
-            let extending = self.spent.time(EXTENSION, || stocks.start(self.party, round, &mut message));
+            let (mut message, extending) = ahead;
+            message.reserve_exact(parts[own].sum() as usize - message.len());
             for (_, started, _) in unfinished.iter_mut().flatten() {
                 message.append(&mut started.message);
             }
@@ -197,7 +200,14 @@ impl Query<'_> {
             let opening = round.wrapped.map(|batch| open_wraps(batch, others, &mut message)).transpose()?;
             assert_eq!(message.len() as u64, parts[own].sum(), "the price of a round");
             let expected = parts[1 - own].sum() as usize;
-            let message = self.spent.time(WAITING, || channel.exchange(message, expected))?;
+            // The next extension is started while this round's bytes are on their way.
+            let (answer, next) = thread::scope(|scope| {
+                let next = scope.spawn(|| extend(stocks, at + 1));
+                let answer = self.spent.time(WAITING, || channel.exchange(message, expected));
+                (answer, next.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            });
+            let message = answer?;
+            ahead = next;
             let mut incoming = Incoming { parts: parts[1 - own], rest: &message };
             self.spent.time(EXTENSION, || stocks.finish(self.party, extending, &mut incoming))?;
             let corrections = incoming.next(incoming.parts.corrections);
@@ -455,9 +465,11 @@ impl<'a> Incoming<'a> {
 type Extending = [Option<ptc_ot::extension::Started>; 2];
 
 impl Stocks<'_> {
-    fn start(&mut self, party: Party, round: &Round, message: &mut Vec<u8>) -> Extending {
-        [Party::Server, Party::Client].map(|sender| {
-            let count = round.extended[sender.index()];
+    /// The first part of a round's message, if there is such a round.
+    fn start(&mut self, party: Party, round: Option<&Round>) -> (Vec<u8>, Extending) {
+        let mut message = vec![];
+        let extending = [Party::Server, Party::Client].map(|sender| {
+            let count = round.map_or(0, |round| round.extended[sender.index()]);
             if count == 0 {
                 return None;
             }
@@ -465,7 +477,8 @@ impl Stocks<'_> {
                 if sender == party { self.ends.sender.start(count) } else { self.ends.receiver.start(count) };
             message.extend(own);
             Some(started)
-        })
+        });
+        (message, extending)
     }
 
     fn finish(&mut self, party: Party, extending: Extending, incoming: &mut Incoming) -> Result<(), PeerError> {
