@@ -109,16 +109,6 @@ impl Basis {
         zip_assign(&self.primes, a, b, residues::sub);
     }
 
-    pub fn mul_assign(&self, a: &mut Polynomial<Slots>, b: &Polynomial<Slots>) {
-        zip_assign(&self.primes, a, b, residues::mul);
-    }
-
-    pub fn negate<Form>(&self, a: &mut Polynomial<Form>) {
-        for (prime, limb) in self.primes.iter().zip(a.iter_mut()) {
-            limb.iter_mut().for_each(|x| *x = prime.negate(*x));
-        }
-    }
-
     /// `a · factor`.
     pub fn scale<Form>(&self, a: &mut Polynomial<Form>, factor: i64) {
         for (prime, limb) in self.primes.iter().zip(a.iter_mut()) {

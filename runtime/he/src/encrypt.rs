@@ -1,16 +1,14 @@
-//! Ciphertexts: made with the secret key, made fresh with the public one, mapped by automorphisms, opened.
+//! Ciphertexts: made with the secret key, made fresh with the public one, opened.
 
 use ptc_ring::{Prg, Seed};
 use zeroize::Zeroizing;
 
-use crate::accumulate::dot;
-use crate::automorphism::of_coefficients;
 use crate::basis::Basis;
-use crate::keys::{AutomorphismKey, PublicKey, SecretKey, subtract_product};
+use crate::keys::{PublicKey, SecretKey, subtract_product};
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::residues;
 use crate::sample;
-use crate::switch::{decode, drop_prime, encode};
+use crate::switch::{decode, encode};
 
 /// `c0 + c1·s = round(Q·m / 2^k) + e`.
 pub struct Ciphertext<Form> {
@@ -84,51 +82,16 @@ pub fn decrypt(basis: &Basis, secret: &SecretKey, ciphertext: &Ciphertext<Slots>
     decode(basis, &Zeroizing::new(phase(basis, secret, ciphertext)), bits)
 }
 
-/// An encryption under `s` of the message's image under the key's automorphism: the image of `(c0, c1)` is one under
-/// `s(x^g)`, whose second half is switched.
-pub fn apply(basis: &Basis, key: &AutomorphismKey, ciphertext: &Ciphertext<Coefficients>) -> Ciphertext<Coefficients> {
-    let image = of_coefficients(basis, &ciphertext.c1, key.power);
-    let [mut c0, c1] = switch_key(basis, key, &image);
-    basis.add_assign(&mut c0, &of_coefficients(basis, &ciphertext.c0, key.power));
-    Ciphertext { c0, c1 }
-}
-
-/// An encryption under `s` of `half·s(x^g)`. The residues of `half` are multiplied with the key's pairs modulo all primes;
-/// division by the special prime leaves a small error.
-pub fn switch_key(
-    basis: &Basis,
-    key: &AutomorphismKey,
-    half: &Polynomial<Coefficients>,
-) -> [Polynomial<Coefficients>; 2] {
-    let (limbs, all, degree) = (basis.limbs(), basis.key_limbs(), basis.degree());
-    assert_eq!(half.limbs(), limbs, "a ciphertext modulo all primes but the special one");
-    let mut digits = Polynomial::<Slots>::zeros(degree, limbs);
-    let mut sums = [Polynomial::<Slots>::zeros(degree, all), Polynomial::zeros(degree, all)];
-    for limb in 0..all {
-        let transform = basis.transform(limb);
-        for (digit, lifted) in digits.iter_mut().enumerate() {
-            residues::lift(&basis.primes()[digit], half.limb(digit), transform.prime(), lifted);
-            transform.forward(lifted);
-        }
-        let left: Vec<&[u64]> = digits.iter().collect();
-        let right: Vec<&[u64]> = key.digits.iter().flatten().map(|half| half.limb(limb)).collect();
-        let mut out: Vec<&mut [u64]> = sums.iter_mut().map(|sum| sum.limb_mut(limb)).collect();
-        dot(transform, limbs, &left, &right, &mut out);
-    }
-    sums.map(|sum| {
-        let mut sum = basis.inverse(sum);
-        drop_prime(basis, &mut sum);
-        sum
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accumulate::dot;
+    use crate::automorphism::of_coefficients;
+    use crate::keys::AutomorphismKey;
     use crate::keys::{publish, published_len, read_published};
     use crate::prime::Prime;
     use crate::sample::{ERROR_DEVIATION, domain};
-    use crate::switch::{encode_wide, to_power};
+    use crate::switch::{drop_prime, encode_wide, to_power};
     use ptc_plan::two_party::parameters::{Parameters, SETS};
 
     struct Fixture {
@@ -165,6 +128,44 @@ mod tests {
             let largest = first.iter().map(|e| e.unsigned_abs()).max().expect("there are coefficients");
             (largest as f64).log2()
         }
+    }
+
+    /// An encryption under `s` of the message's image under the key's automorphism: the image of `(c0, c1)` is one under
+    /// `s(x^g)`, whose second half is switched.
+    fn apply(basis: &Basis, key: &AutomorphismKey, ciphertext: &Ciphertext<Coefficients>) -> Ciphertext<Coefficients> {
+        let image = of_coefficients(basis, &ciphertext.c1, key.power);
+        let [mut c0, c1] = switch_key(basis, key, &image);
+        basis.add_assign(&mut c0, &of_coefficients(basis, &ciphertext.c0, key.power));
+        Ciphertext { c0, c1 }
+    }
+
+    /// An encryption under `s` of `half·s(x^g)`. The residues of `half` are multiplied with the key's pairs modulo all primes;
+    /// division by the special prime leaves a small error.
+    fn switch_key(
+        basis: &Basis,
+        key: &AutomorphismKey,
+        half: &Polynomial<Coefficients>,
+    ) -> [Polynomial<Coefficients>; 2] {
+        let (limbs, all, degree) = (basis.limbs(), basis.key_limbs(), basis.degree());
+        assert_eq!(half.limbs(), limbs, "a ciphertext modulo all primes but the special one");
+        let mut digits = Polynomial::<Slots>::zeros(degree, limbs);
+        let mut sums = [Polynomial::<Slots>::zeros(degree, all), Polynomial::zeros(degree, all)];
+        for limb in 0..all {
+            let transform = basis.transform(limb);
+            for (digit, lifted) in digits.iter_mut().enumerate() {
+                residues::lift(&basis.primes()[digit], half.limb(digit), transform.prime(), lifted);
+                transform.forward(lifted);
+            }
+            let left: Vec<&[u64]> = digits.iter().collect();
+            let right: Vec<&[u64]> = key.digits.iter().flatten().map(|half| half.limb(limb)).collect();
+            let mut out: Vec<&mut [u64]> = sums.iter_mut().map(|sum| sum.limb_mut(limb)).collect();
+            dot(transform, limbs, &left, &right, &mut out);
+        }
+        sums.map(|sum| {
+            let mut sum = basis.inverse(sum);
+            drop_prime(basis, &mut sum);
+            sum
+        })
     }
 
     /// Edges first, then whatever comes.

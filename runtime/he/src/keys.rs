@@ -56,11 +56,6 @@ impl SecretKey {
         SecretKey { coefficients, slots }
     }
 
-    /// The same secret modulo other primes.
-    pub fn in_basis(&self, basis: &Basis) -> SecretKey {
-        SecretKey::new(basis, self.coefficients.clone())
-    }
-
     /// `a·s`.
     pub fn times(&self, basis: &Basis, a: &Polynomial<Slots>) -> Polynomial<Slots> {
         let mut product = a.clone();

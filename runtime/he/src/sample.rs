@@ -1,11 +1,11 @@
-//! Random polynomials from seeds: uniform ones, secrets, errors, floods. Constant in time but for uniform ones, whose
+//! Random polynomials from seeds: uniform ones, secrets, errors. Constant in time but for uniform ones, whose
 //! seeds are public.
 
 use ptc_ring::{Prg, Seed, pack};
 use zeroize::Zeroizing;
 
 use crate::basis::Basis;
-use crate::polynomial::{Coefficients, Polynomial};
+use crate::polynomial::Polynomial;
 
 /// Streams of a seed, by what they are for.
 pub(crate) mod domain {
@@ -55,29 +55,6 @@ pub fn error(stream: &mut Prg, count: usize) -> Zeroizing<Vec<i64>> {
     let coins = (1u64 << COINS) - 1;
     // The coins that count negative are turned, which adds their number to the sum.
     Zeroizing::new(words.iter().map(|word| (word & coins).count_ones() as i64 - LARGEST_ERROR as i64).collect())
-}
-
-/// Adds uniform numbers of `bits` bits, `-2^(bits - 1)` up to but without `2^(bits - 1)`, `bits <= 100`, to the
-/// coefficients at `places`.
-pub fn flood(
-    basis: &Basis,
-    a: &mut Polynomial<Coefficients>,
-    stream: &mut Prg,
-    bits: u32,
-    places: impl IntoIterator<Item = usize> + Clone,
-) {
-    assert!((1..=100).contains(&bits), "a flood of {bits} bits");
-    let count = places.clone().into_iter().count();
-    let words = Zeroizing::new(stream.words(2 * count));
-    let number = |pair: &[u64; 2]| {
-        let word = (pair[1] as u128) << 64 | pair[0] as u128;
-        (word << (128 - bits)) as i128 >> (128 - bits)
-    };
-    for (prime, limb) in basis.primes().iter().zip(a.iter_mut()) {
-        for (place, pair) in places.clone().into_iter().zip(words.as_chunks::<2>().0) {
-            limb[place] = prime.add(limb[place], prime.reduce_signed_wide(number(pair)));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -135,24 +112,5 @@ mod tests {
         let a: Polynomial<Slots> = uniform(&basis, 1, &Seed::from_bytes([12; 32]), 0);
         assert_eq!(basis.primes()[0].value(), 12289);
         assert!(a.limb(0).iter().all(|x| *x < 12289));
-    }
-
-    #[test]
-    fn floods_are_as_wide_as_asked() {
-        let basis = Basis::new(&Parameters { degree: 4096, prime_bits: &[36, 36, 36], kept: 3, special_bits: None });
-        for bits in [1, 2, 40, 64, 65, 100] {
-            let mut a = Polynomial::zeros(4096, 3);
-            flood(&basis, &mut a, &mut stream(), bits, (0..4096).step_by(2));
-            let sizes: Vec<f64> = (0..4096)
-                .map(|place| {
-                    let fraction = crate::switch::fraction(&basis, &a, place) as i128;
-                    (fraction.unsigned_abs() as f64).log2() - 128.0 + basis.modulus_log2(3)
-                })
-                .collect();
-            let largest = sizes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            assert!((largest - f64::from(bits - 1)).abs() < 0.02, "{largest} of {bits} bits");
-            // A fraction is too small by some units of 2^-128, 2^-20 here.
-            assert!(sizes.iter().skip(1).step_by(2).all(|size| *size < -10.0));
-        }
     }
 }
