@@ -25,6 +25,7 @@ use crate::encrypt::{Ciphertext, expand};
 use crate::keys::subtract_product;
 use crate::polynomial::{Polynomial, Slots};
 use crate::product::keys::{ClientKeys, ServerKeys};
+use crate::residues;
 use crate::sample::{self, domain};
 use crate::switch::encode;
 use crate::wire::{Reader, read_polynomial, write_polynomial};
@@ -105,7 +106,7 @@ fn read(
 fn halve(basis: &Basis, half: &mut Polynomial<Slots>, doublings: usize) {
     for (prime, limb) in basis.primes().iter().zip(half.iter_mut()) {
         let scale = prime.factor(prime.inverse(doublings as u64));
-        limb.iter_mut().for_each(|x| *x = prime.mul_factor(*x, scale));
+        residues::scale(prime, limb, scale);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::aligned::Aligned;
 use crate::basis::Basis;
 use crate::ntt::{BLOCK, Transform, fold};
+use crate::residues;
 
 /// Transforms of polynomials in `x^2`, `x^4`, ..., for each prime of a basis; made when they are first needed.
 pub struct Folds {
@@ -38,7 +39,8 @@ impl Folds {
         sums.words_mut().iter_mut().for_each(|sum| *sum = prime.reduce(*sum));
         transform.inverse(sums.words_mut());
         let scale = prime.factor(prime.inverse(step as u64));
-        out.iter_mut().zip(sums.words()).for_each(|(out, sum)| *out = prime.mul_factor(*sum, scale));
+        residues::scale(prime, sums.words_mut(), scale);
+        out.copy_from_slice(sums.words());
     }
 }
 

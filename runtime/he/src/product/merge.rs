@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::accumulate::dot;
 use crate::aligned::Aligned;
+use crate::automorphism::of_coefficients;
 use crate::encrypt::Ciphertext;
 use crate::keys::AutomorphismKey;
 use crate::polynomial::{Coefficients, Polynomial, Slots};
@@ -22,7 +23,8 @@ use crate::prime::Prime;
 use crate::product::keys::ServerSet;
 use crate::product::place;
 use crate::product::weights::{Sum, multiply};
-use crate::switch::{drop_prime, lift_residues};
+use crate::residues;
+use crate::switch::drop_prime;
 
 /// Leaves that are multiplied together, so that the request's ciphertexts are read once for all of them.
 const TOGETHER: usize = 8;
@@ -131,37 +133,32 @@ fn join(job: &Job, even: Vec<Sum>, odd: Option<Vec<Sum>>, width: usize) -> Vec<S
     let key = key.expect("keys were made for this packing");
     let pair = |(even, odd): (Sum, Sum)| {
         let mut second = even.second;
-        let mut image = Polynomial::zeros(basis.degree(), second.limbs());
-        for (limb, prime) in basis.primes()[..second.limbs()].iter().enumerate() {
-            butterfly(prime, second.limb_mut(limb), odd.second.limb(limb), step, image.limb_mut(limb));
+        let mut difference = second.clone();
+        let halves = second.iter_mut().zip(difference.iter_mut()).zip(odd.second.iter());
+        for (prime, ((even, difference), odd)) in basis.primes().iter().zip(halves) {
+            butterfly(prime, even, difference, odd, step);
         }
-        let (added, switched) = switch(job.server, key, &image, step);
+        let (mut added, switched) = switch(job.server, key, &of_coefficients(basis, &difference, power), step);
         basis.add_assign(&mut second, &switched);
         let mut body = interleave(&even.body, Some(&odd.body));
         let doublings = (job.packing.merge / width) as u64;
-        for ((prime, to), from) in basis.primes().iter().zip(body.iter_mut()).zip(added.iter()) {
-            let scale = prime.factor(doublings);
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = prime.add(*to, prime.mul_factor(*from, scale)));
+        for ((prime, to), from) in basis.primes().iter().zip(body.iter_mut()).zip(added.iter_mut()) {
+            residues::scale(prime, from, prime.factor(doublings));
+            residues::add(prime, to, from);
         }
         Sum { body, step, second }
     };
     even.into_iter().zip(odd).map(pair).collect()
 }
 
-/// `even` becomes `even + x^step·odd`, and `image` that of their difference under `x -> x^(N / step + 1)`.
-fn butterfly(prime: &Prime, even: &mut [u64], odd: &[u64], step: usize, image: &mut [u64]) {
-    let degree = even.len();
-    let power = degree / step + 1;
-    let (whole, wrapped) = odd.split_at(degree - step);
-    let odd = wrapped.iter().map(|x| prime.negate(*x)).chain(whole.iter().copied());
-    let mut place = 0;
-    for (even, odd) in even.iter_mut().zip(odd) {
-        let difference = prime.sub(*even, odd);
-        *even = prime.add(*even, odd);
-        // Places are public.
-        image[place & (degree - 1)] = if place < degree { difference } else { prime.negate(difference) };
-        place = (place + power) & (2 * degree - 1);
-    }
+/// `even` becomes `even + x^step·odd`, `difference`, which is `even` too, `even - x^step·odd`.
+fn butterfly(prime: &Prime, even: &mut [u64], difference: &mut [u64], odd: &[u64], step: usize) {
+    // The last coefficients wrap, negated.
+    let (whole, wrapped) = odd.split_at(odd.len() - step);
+    residues::add(prime, &mut even[step..], whole);
+    residues::sub(prime, &mut even[..step], wrapped);
+    residues::sub(prime, &mut difference[step..], whole);
+    residues::add(prime, &mut difference[..step], wrapped);
 }
 
 /// Coefficients of `even` and `odd` by turns.
@@ -194,7 +191,7 @@ fn switch(
     for limb in 0..all {
         let transform = basis.transform(limb);
         for (digit, lifted) in digits.iter_mut().enumerate() {
-            lift_residues(&basis.primes()[digit], image.limb(digit), transform.prime(), lifted);
+            residues::lift(&basis.primes()[digit], image.limb(digit), transform.prime(), lifted);
             transform.forward(lifted);
         }
         let left: Vec<&[u64]> = digits.iter().collect();

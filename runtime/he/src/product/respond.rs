@@ -18,6 +18,7 @@ use crate::prime::{Factor, Prime, choose};
 use crate::product::keys::{ClientSet, ServerSet};
 use crate::product::place::wanted;
 use crate::product::weights::Sum;
+use crate::residues;
 use crate::sample::{self, domain};
 use crate::switch::fraction;
 use crate::wire::{Reader, read_power, write_power};
@@ -65,30 +66,27 @@ pub fn refresh(server: &ServerSet, mut answer: Sum, noise: &mut Prg) -> Sum {
     let limbs = answer.second.limbs();
     let u = sample::ternary(noise, basis.degree());
     let u = Zeroizing::new(basis.forward(basis.lift(&u, limbs)));
+    let count = answer.body.degree();
+    let errors = [count, basis.degree()].map(|count| sample::error(noise, count));
     let mut product = Aligned::zeros(basis.degree());
-    let mut part = Aligned::zeros(answer.body.degree());
-    let errors = [answer.body.degree(), basis.degree()].map(|count| sample::error(noise, count));
+    let mut part = Aligned::zeros(basis.degree());
     for (limb, prime) in basis.primes()[..limbs].iter().enumerate() {
         dot(basis.transform(limb), 1, &[u.limb(limb)], &[zero.b.limb(limb)], &mut [product.words_mut()]);
-        let folds = server.kept_folds();
-        folds.coefficients(basis, limb, product.words(), answer.step, part.words_mut());
-        add(prime, answer.body.limb_mut(limb), part.words(), &errors[0]);
+        let (part, folds) = (part.words_mut(), server.kept_folds());
+        folds.coefficients(basis, limb, product.words(), answer.step, &mut part[..count]);
+        residues::add(prime, answer.body.limb_mut(limb), &part[..count]);
+        residues::of_signed(prime, &errors[0], &mut part[..count]);
+        residues::add(prime, answer.body.limb_mut(limb), &part[..count]);
+
         dot(basis.transform(limb), 1, &[u.limb(limb)], &[zero.a.limb(limb)], &mut [product.words_mut()]);
         basis.transform(limb).inverse(product.words_mut());
-        add(prime, answer.second.limb_mut(limb), product.words(), &errors[1]);
+        residues::add(prime, answer.second.limb_mut(limb), product.words());
+        residues::of_signed(prime, &errors[1], part);
+        residues::add(prime, answer.second.limb_mut(limb), part);
     }
     product.wipe();
     part.wipe();
     answer
-}
-
-/// `to += part + error`.
-fn add(prime: &Prime, to: &mut [u64], part: &[u64], error: &[i64]) {
-    for ((to, part), error) in to.iter_mut().zip(part).zip(error) {
-        // Errors are far smaller than any prime.
-        let error = prime.once(prime.value().wrapping_add_signed(*error));
-        *to = prime.add(prime.add(*to, *part), error);
-    }
 }
 
 /// The wanted coefficients of a first half: as fractions of the modulus, less the mask, with the flood, rounded.
@@ -131,8 +129,9 @@ fn switch_to_prime(basis: &Basis, half: &Polynomial<Coefficients>, prime: &Prime
         // `2^64 / q` with as many bits of it as a word holds.
         let shift = prime.bits() - 1;
         let scale = (part.fraction >> (65 - prime.bits())) as u64;
-        for (fraction, x) in fractions.iter_mut().zip(limb) {
-            let y = prime.mul_factor(*x, part.weight);
+        let mut weighted = limb.to_vec();
+        residues::scale(prime, &mut weighted, part.weight);
+        for (fraction, y) in fractions.iter_mut().zip(weighted) {
             *fraction = fraction.wrapping_add((u128::from(y) * u128::from(scale) >> shift) as u64);
         }
     }
@@ -236,7 +235,7 @@ fn phases(
             return Err(PeerError::Malformed("a residue that is not below its prime".into()));
         }
         transform.forward(&mut residues);
-        residues.iter_mut().zip(secret.iter()).for_each(|(x, s)| *x = prime.mul(*x, *s));
+        residues::mul(prime, &mut residues, secret);
         transform.inverse(&mut residues);
         for (sum, (place, _)) in fractions.iter_mut().zip(places) {
             let part = prime.mul_factor(residues[*place], *weight);

@@ -11,6 +11,7 @@ use crate::ntt::BLOCK;
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::product::fold::Folds;
 use crate::product::place;
+use crate::residues;
 
 /// Slots that are worked on at a time, at least: a run of each factor stays in the first caches.
 const RUN: usize = 512;
@@ -57,7 +58,7 @@ pub fn multiply(
     for limb in 0..limbs {
         let transform = basis.transform(limb);
         for (to, from) in reduced.words_mut().chunks_exact_mut(size).zip(&signed) {
-            to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = transform.prime().reduce_signed(*from));
+            residues::of_signed(transform.prime(), from, &mut to[..from.len()]);
         }
         for first in (0..degree).step_by(run) {
             let bodies = bodies.words_mut().chunks_exact_mut(degree * blocks.rows);
