@@ -3,6 +3,8 @@
 //! A product of residues is below `2^104`; its low and high 52 bits are summed apart, in words that hold thousands.
 
 #[cfg(target_arch = "x86_64")]
+mod float;
+#[cfg(target_arch = "x86_64")]
 mod ifma;
 
 use crate::aligned::Aligned;
@@ -79,6 +81,10 @@ pub fn dot(transform: &Transform, inner: usize, a: &[&[u64]], b: &[&[u64]], out:
     if vectors(transform, out.first().map_or(0, |out| out.len())) {
         return ifma::dot(transform.prime(), inner, a, b, out);
     }
+    #[cfg(target_arch = "x86_64")]
+    if transform.backend() == Backend::Float && float::fits(out.first().map_or(0, |out| out.len())) {
+        return float::dot(transform.prime(), inner, a, b, out);
+    }
     for (at, out) in out.iter_mut().enumerate() {
         let (row, column) = (at / columns, at % columns);
         let mut sum = Accumulator::zeros(out.len());
@@ -136,8 +142,8 @@ mod tests {
     fn long_sums_of_the_largest_words_are_exact() {
         for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {
             for inner in [LONGEST - 1, LONGEST, LONGEST + 1, 2 * LONGEST + 1] {
-                check(backend, 50, [0; 32], [1, inner, 1, 8], true);
-                check(backend, 36, [0; 32], [1, inner, 1, 8], true);
+                check(backend, 50, [0; 32], [1, inner, 1, 16], true);
+                check(backend, 36, [0; 32], [1, inner, 1, 16], true);
             }
         }
     }
@@ -150,6 +156,8 @@ mod tests {
         ) {
             for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {
                 check(backend, bits, seed, shape, false);
+                let [rows, inner, columns, run] = shape;
+                check(backend, bits, seed, [rows, inner, columns, 16 * run.div_ceil(16)], false);
             }
         }
     }

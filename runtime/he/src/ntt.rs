@@ -8,7 +8,7 @@
 //! `64·b + 8·r + c` is `64·b + 8·c + r`. All backends give the same words.
 
 #[cfg(target_arch = "x86_64")]
-mod float;
+pub(crate) mod float;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
 mod portable;

@@ -25,7 +25,7 @@ pub fn works() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
-fn works_wide() -> bool {
+pub fn works_wide() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && works()
 }
 
@@ -66,7 +66,7 @@ dispatch! {
 }
 
 #[derive(Clone, Copy)]
-struct Constants {
+pub(crate) struct Constants {
     prime: f64,
     inverse: f64,
 }
@@ -79,7 +79,7 @@ struct Double {
 
 impl Constants {
     #[inline(always)]
-    fn new(prime: &Prime) -> Constants {
+    pub fn new(prime: &Prime) -> Constants {
         Constants { prime: prime.value() as f64, inverse: 1.0 / prime.value() as f64 }
     }
 
@@ -91,15 +91,24 @@ impl Constants {
         quotient.mul_add(-self.prime, high) + low
     }
 
+    /// Of reduced `x` and `y`, below `p`.
+    #[inline(always)]
+    pub fn product(self, x: f64, y: f64) -> f64 {
+        let high = x * y;
+        let low = x.mul_add(y, -high);
+        let quotient = (high * self.inverse).round_ties_even();
+        quotient.mul_add(-self.prime, high) + low
+    }
+
     /// Within half a prime, and a little.
     #[inline(always)]
-    fn reduce(self, x: f64) -> f64 {
+    pub fn reduce(self, x: f64) -> f64 {
         (x * self.inverse).round_ties_even().mul_add(-self.prime, x)
     }
 
     /// The residue's word.
     #[inline(always)]
-    fn finish(self, x: f64) -> u64 {
+    pub fn finish(self, x: f64) -> u64 {
         let x = self.reduce(x);
         let x = x + if x < 0.0 { self.prime } else { 0.0 };
         (x + MAGIC).to_bits() ^ MAGIC.to_bits()
@@ -112,8 +121,9 @@ impl Constants {
     }
 }
 
+/// A word below `2^52`.
 #[inline(always)]
-fn start(word: u64) -> f64 {
+pub(crate) fn start(word: u64) -> f64 {
     f64::from_bits(word | MAGIC.to_bits()) - MAGIC
 }
 
