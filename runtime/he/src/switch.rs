@@ -10,7 +10,6 @@ use crate::basis::Basis;
 use crate::polynomial::{Coefficients, Polynomial};
 use crate::prime::{Factor, Prime};
 use crate::residues;
-pub(crate) use crate::residues::lift as lift_residues;
 
 /// Bits of the widest power of two that residues are rounded to.
 pub const WIDEST_POWER: u32 = 100;

@@ -132,11 +132,11 @@ fn switch_to_prime(basis: &Basis, half: &Polynomial<Coefficients>, prime: &Prime
         let mut weighted = limb.to_vec();
         residues::scale(prime, &mut weighted, part.weight);
         for (fraction, y) in fractions.iter_mut().zip(weighted) {
-            *fraction = fraction.wrapping_add((u128::from(y) * u128::from(scale) >> shift) as u64);
+            *fraction = fraction.wrapping_add(((u128::from(y) * u128::from(scale)) >> shift) as u64);
         }
     }
     let modulus = u128::from(prime.value());
-    let rounded = fractions.into_iter().map(|x| (u128::from(x) * modulus + (1 << 63) >> 64) as u64);
+    let rounded = fractions.into_iter().map(|x| ((u128::from(x) * modulus + (1 << 63)) >> 64) as u64);
     rounded.map(|x| prime.once(x)).collect()
 }
 

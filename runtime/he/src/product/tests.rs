@@ -159,7 +159,10 @@ fn noise_stays_below_its_bound() {
             }
             assert!(seen > 10_000);
             let margin = (bound / largest as f64).log2();
-            println!("set {set}, {} bits, weights of {}: {margin:.1} bits below the bound", product.bits, product.factor_bits);
+            println!(
+                "set {set}, {} bits, weights of {}: {margin:.1} bits below the bound",
+                product.bits, product.factor_bits
+            );
             assert!(margin > 0.0, "set {set}: 2^{} of 2^{}", (largest as f64).log2(), bound.log2());
         }
     }

@@ -36,11 +36,8 @@ pub fn multiply(
 ) -> Vec<Vec<Sum>> {
     let (blocks, degree, limbs) = (packing.blocks(product), basis.degree(), packing.limbs);
     let step = folds.step(packing.stride);
-    let zeros = || Sum {
-        body: Polynomial::zeros(degree / step, limbs),
-        step,
-        second: Polynomial::zeros(degree, limbs),
-    };
+    let zeros =
+        || Sum { body: Polynomial::zeros(degree / step, limbs), step, second: Polynomial::zeros(degree, limbs) };
     let mut sums: Vec<Vec<Sum>> = leaves.iter().map(|_| (0..blocks.rows).map(|_| zeros()).collect()).collect();
     let leaves: Vec<_> = leaves.iter().map(|at| place::leaf(product, packing, *at)).collect();
     let size = (packing.spread() * packing.columns).next_power_of_two().max(BLOCK);
