@@ -18,7 +18,7 @@ pub fn of_coefficients(basis: &Basis, a: &Polynomial<Coefficients>, g: usize) ->
             *to = prime.once(
                 (x ^ negated.wrapping_neg()).wrapping_add(negated).wrapping_add(prime.value() & negated.wrapping_neg()),
             );
-            source = source + inverse & wrap;
+            source = (source + inverse) & wrap;
         }
     }
     mapped

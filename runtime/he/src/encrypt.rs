@@ -172,7 +172,7 @@ mod tests {
     fn messages(degree: usize, bits: u32) -> Vec<u64> {
         let top = u64::MAX >> (64 - bits);
         let mut message = Seed::from_bytes([23; 32]).stream(0, 0).ring(bits, degree);
-        message[..6].copy_from_slice(&[0, 1 & top, top, top / 2, top / 2 + 1 & top, top - 1 & top]);
+        message[..6].copy_from_slice(&[0, 1 & top, top, top / 2, (top / 2 + 1) & top, (top - 1) & top]);
         message
     }
 

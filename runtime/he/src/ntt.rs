@@ -206,7 +206,7 @@ fn tail(degree: usize, root: impl Fn(usize) -> Factor) -> Aligned {
     for block in degree / BLOCK..2 * degree / BLOCK {
         for log in 0..3 {
             for column in 0..1 << log {
-                let factors: [Factor; 8] = std::array::from_fn(|row| root((block * 8 + row << log) + column));
+                let factors: [Factor; 8] = std::array::from_fn(|row| root(((block * 8 + row) << log) + column));
                 for vector in [factors.map(|factor| factor.value), factors.map(|factor| factor.quotient)] {
                     *vectors.next().expect("fourteen vectors a block") = vector;
                 }

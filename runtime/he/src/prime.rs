@@ -102,14 +102,14 @@ impl Prime {
     /// The same below `2·p`.
     #[inline(always)]
     pub fn mul_factor_lazy(&self, a: u64, factor: Factor) -> u64 {
-        let quotient = (a as u128 * factor.quotient as u128 >> RADIX_BITS) as u64;
+        let quotient = ((a as u128 * factor.quotient as u128) >> RADIX_BITS) as u64;
         a.wrapping_mul(factor.value).wrapping_sub(quotient.wrapping_mul(self.value))
     }
 
     /// Any word.
     #[inline(always)]
     pub fn reduce(&self, x: u64) -> u64 {
-        let quotient = (x as u128 * self.word as u128 >> 64) as u64;
+        let quotient = ((x as u128 * self.word as u128) >> 64) as u64;
         self.once(x.wrapping_sub(quotient.wrapping_mul(self.value)))
     }
 

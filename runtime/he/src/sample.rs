@@ -21,7 +21,7 @@ const COINS: u32 = 42;
 pub const LARGEST_ERROR: u64 = COINS as u64 / 2;
 
 /// The deviation of an error's coefficient.
-pub const ERROR_DEVIATION: f64 = 3.240_370_349_203_930_4;
+pub const ERROR_DEVIATION: f64 = 3.240_370_349_203_93;
 
 /// Uniform residues: the `index`-th polynomial of a public seed, which both parties expand alike.
 pub fn uniform<Form>(basis: &Basis, limbs: usize, seed: &Seed, index: u64) -> Polynomial<Form> {
