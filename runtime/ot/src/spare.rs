@@ -10,8 +10,8 @@ use crate::block::Block;
 
 /// Blocks from which on it pays: a mebibyte.
 const LARGE: usize = 1 << 16;
-/// Blocks that are kept at most: 128 mebibytes.
-const LIMIT: usize = 1 << 23;
+/// Blocks that are kept at most: 256 mebibytes.
+const LIMIT: usize = 1 << 24;
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
 
