@@ -10,7 +10,7 @@
 //! The transfers of the reserve are a vector `s` that the receiver holds with `delta` at its random bits, the sender
 //! without. The leaves of punctured trees are a vector of noise: one error, `delta`, in each block, at the receiver's random
 //! place. Then `s` times a public matrix plus the noise is a vector of correlated transfers whose choices are samples of
-//! that problem (Yang, Weng, Lan, Zhang, Wang, "Ferret", CCS 2020, figures 7 and 8). As the places of the errors are choices
+//! that problem (Yang, Weng, Lan, Zhang, Wang, "Ferret", CCS 2020). As the places of the errors are choices
 //! of consumed transfers, the receiver has nothing to send.
 
 mod code;

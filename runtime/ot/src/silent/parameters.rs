@@ -2,7 +2,7 @@
 //!
 //! A batch is one instance of learning parity with noise over two elements: `NOISY` samples, a secret of `SECRET` bits,
 //! regular noise with one error in each of `TREES` blocks of `LEAVES` samples, and a code that sums ten positions of the
-//! secret (Yang, Weng, Lan, Zhang, Wang, "Ferret", CCS 2020, section 2.4 and figure 8).
+//! secret (Yang, Weng, Lan, Zhang, Wang, "Ferret", CCS 2020).
 //!
 //! The first parameters of that paper answered the attacks of their time. Regular noise has since been found weaker where
 //! it is dense: by algebra (Briaud and Øygarden, EUROCRYPT 2023; refined in ePrint 2025/1476), by decoding that uses the
@@ -71,7 +71,7 @@ mod tests {
     /// The algebraic attack over two elements, hybrid form: `guessed` blocks are guessed to have no error in `zeros`
     /// places; the rest is solved by linear algebra on the monomials of the lowest degree at which the coefficients of
     /// `(1 + (b - z - 1)·x)^g · (1 + (b - 1)·x)^(h - g) / (1 + x)^(n - k)` add up to nothing (Briaud and Øygarden,
-    /// EUROCRYPT 2023, sections 4.3 and 5). In bits.
+    /// EUROCRYPT 2023). In bits.
     fn algebraic(problem: Problem) -> f64 {
         let mut best = f64::INFINITY;
         for guessed in (0..=problem.errors as usize).step_by(10) {
