@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::accumulate::Accumulator;
 use crate::basis::Basis;
-use crate::encrypt::{Ciphertext, expand, phase, refresh};
-use crate::keys::{PublicKey, SecretKey, zero};
+use crate::encrypt::{Ciphertext, encrypt, expand, phase, refresh};
+use crate::keys::{PublicKey, SecretKey};
 use crate::ntt::Transform;
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::prime::{Factor, Prime, choose};
@@ -179,10 +179,8 @@ pub fn request(
     let each = |at: usize| {
         let (block, term) = (at / product.terms, at % product.terms);
         let slots = slotting.slots(block_of(slotting, factors[term], block), product.bits);
-        let encoded = Zeroizing::new(slotting.encode(slots));
-        let a = crate::sample::uniform(&slotting.basis, CIPHER_PRIMES, &seed, at as u64);
-        let mut c0 = zero(&slotting.basis, secret, &a, &mut own.stream(domain::ERROR, at as u64));
-        slotting.basis.add_assign(&mut c0, &slotting.basis.forward((*encoded).clone()));
+        let noise = &mut own.stream(domain::ERROR, at as u64);
+        let c0 = encrypt(&slotting.basis, secret, slotting.encode(slots), &seed, at as u64, noise);
         let mut bytes = vec![];
         write_polynomial(&slotting.basis, &c0, &mut bytes);
         bytes

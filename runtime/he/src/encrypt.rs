@@ -8,7 +8,7 @@ use crate::keys::{PublicKey, SecretKey, subtract_product};
 use crate::polynomial::{Coefficients, Polynomial, Slots};
 use crate::residues;
 use crate::sample;
-use crate::switch::{decode, encode};
+use crate::switch::decode;
 
 /// `c0 + c1·s = round(Q·m / 2^k) + e`.
 pub struct Ciphertext<Form> {
@@ -16,21 +16,20 @@ pub struct Ciphertext<Form> {
     pub c1: Polynomial<Form>,
 }
 
-/// First half of a fresh encryption of `message` in `Z_2^bits`; the second is the `index`-th uniform polynomial of the
-/// public `seed` ([`expand`]). No index of a seed is used twice. Coefficients beyond `message` are zero.
+/// First half of a fresh encryption of what `encoded` stands for, `encoded + e - a·s`; the second is `a`, the `index`-th
+/// uniform polynomial of the public `seed` ([`expand`]). No index of a seed is used twice.
 pub fn encrypt(
     basis: &Basis,
     secret: &SecretKey,
-    message: &[u64],
-    bits: u32,
+    mut encoded: Polynomial<Coefficients>,
     seed: &Seed,
     index: u64,
     noise: &mut Prg,
 ) -> Polynomial<Slots> {
-    let mut sum = Zeroizing::new(encode(basis, basis.limbs(), message, bits));
-    add_error(basis, &mut sum, noise);
-    let a = sample::uniform(basis, basis.limbs(), seed, index);
-    let mut c0 = basis.forward((*sum).clone());
+    add_error(basis, &mut encoded, noise);
+    let a = sample::uniform(basis, encoded.limbs(), seed, index);
+    // Where the message was is what goes out.
+    let mut c0 = basis.forward(encoded);
     subtract_product(basis, secret, &a, &mut c0);
     c0
 }
@@ -91,7 +90,7 @@ mod tests {
     use crate::keys::{publish, published_len, read_published};
     use crate::prime::Prime;
     use crate::sample::{ERROR_DEVIATION, domain};
-    use crate::switch::{drop_prime, encode_wide, to_power};
+    use crate::switch::{drop_prime, encode, encode_wide, to_power};
     use ptc_plan::two_party::parameters::{Parameters, SETS};
 
     struct Fixture {
@@ -108,7 +107,8 @@ mod tests {
     impl Fixture {
         fn encrypt(&mut self, message: &[u64], bits: u32, index: u64) -> Ciphertext<Slots> {
             let seed = Seed::from_bytes([22; 32]);
-            let c0 = encrypt(&self.basis, &self.secret, message, bits, &seed, index, &mut self.noise);
+            let encoded = encode(&self.basis, self.basis.limbs(), message, bits);
+            let c0 = encrypt(&self.basis, &self.secret, encoded, &seed, index, &mut self.noise);
             expand(&self.basis, c0, &seed, index)
         }
 

@@ -132,7 +132,7 @@ pub(crate) fn special(basis: &Basis) -> &Prime {
 }
 
 /// `e - a·s`: with `a` an encryption of zero.
-pub(crate) fn zero(basis: &Basis, secret: &SecretKey, a: &Polynomial<Slots>, noise: &mut Prg) -> Polynomial<Slots> {
+fn zero(basis: &Basis, secret: &SecretKey, a: &Polynomial<Slots>, noise: &mut Prg) -> Polynomial<Slots> {
     let error = sample::error(noise, basis.degree());
     let mut b = basis.forward(basis.lift(&error, a.limbs()));
     subtract_product(basis, secret, a, &mut b);

@@ -344,6 +344,43 @@ mod tests {
         }
     }
 
+    /// Steele, Lea and Flood, OOPSLA 2014.
+    fn splitmix(mut state: u64, count: usize, prime: u64) -> Vec<u64> {
+        let mut next = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ mixed >> 31) % prime
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    /// What fhe-math 0.1.1 computes (forward, pointwise product, backward), as a number of base `0x9e37_79b9_7f4a_7c15`.
+    #[test]
+    fn products_are_those_of_another_library() {
+        for (degree, bits, value, expected) in [
+            (1024, 40, 1_099_511_592_961, 0xb5d8_b670_8646_21d2),
+            (4096, 36, 68_719_403_009, 0x9d8f_ec7a_196e_945e),
+            (4096, 50, 1_125_899_906_826_241, 0xc12d_e8b8_b15b_1c14),
+            (8192, 49, 562_949_952_847_873, 0xb0a8_ec5b_3201_9be1),
+            (8192, 50, 1_125_899_906_826_241, 0x47f0_3aec_56aa_7152),
+            (16384, 50, 1_125_899_904_679_937, 0x5cbf_144c_1423_54c8),
+        ] {
+            let prime = choose(degree, &[bits])[0];
+            assert_eq!(prime.value(), value);
+            for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {
+                let transform = Transform::with_backend(prime, degree, backend);
+                let (mut a, mut b) = (splitmix(1, degree, value), splitmix(2, degree, value));
+                transform.forward(&mut a);
+                transform.forward(&mut b);
+                a.iter_mut().zip(&b).for_each(|(a, b)| *a = prime.mul(*a, *b));
+                transform.inverse(&mut a);
+                let digest = |sum: u64, x: &u64| sum.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*x);
+                assert_eq!(a.iter().fold(0, digest), expected, "{backend:?}, {bits} bits, degree {degree}");
+            }
+        }
+    }
+
     #[test]
     fn backends_agree_at_the_edges() {
         for backend in Backend::ALL.iter().copied().filter(|backend| backend.works()) {

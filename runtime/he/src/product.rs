@@ -21,12 +21,11 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::basis::Basis;
-use crate::encrypt::{Ciphertext, expand};
-use crate::keys::subtract_product;
+use crate::encrypt::{Ciphertext, encrypt, expand};
 use crate::polynomial::{Polynomial, Slots};
 use crate::product::keys::{ClientKeys, ServerKeys};
 use crate::residues;
-use crate::sample::{self, domain};
+use crate::sample::domain;
 use crate::switch::encode;
 use crate::wire::{Reader, read_polynomial, write_polynomial};
 
@@ -36,16 +35,13 @@ pub fn request(keys: &ClientKeys, product: &Product, packing: &Packing, x: &[u64
     let client = keys.set(packing.set);
     let (seed, noise) = (Seed::fresh()?, Seed::fresh()?);
     let basis = client.product();
-    let encrypt = |at: usize| {
+    let each = |at: usize| {
         let message = Zeroizing::new(place::message(product, packing, at, x));
-        let mut sum = Zeroizing::new(encode(basis, packing.limbs, &message, product.bits));
-        let error = sample::error(&mut noise.stream(domain::ERROR, at as u64), basis.degree());
-        basis.add_assign(&mut sum, &Zeroizing::new(basis.lift(&error, packing.limbs)));
-        let mut c0 = basis.forward((*sum).clone());
-        subtract_product(basis, client.secret(), &sample::uniform(basis, packing.limbs, &seed, at as u64), &mut c0);
-        c0
+        let encoded = encode(basis, packing.limbs, &message, product.bits);
+        let noise = &mut noise.stream(domain::ERROR, at as u64);
+        encrypt(basis, client.secret(), encoded, &seed, at as u64, noise)
     };
-    let encrypted: Vec<_> = (0..packing.requests(product)).into_par_iter().map(encrypt).collect();
+    let encrypted: Vec<_> = (0..packing.requests(product)).into_par_iter().map(each).collect();
     let mut out = Vec::with_capacity(encrypted::request_bytes(product, packing) as usize);
     out.extend(seed.as_bytes());
     encrypted.iter().for_each(|c0| write_polynomial(client.product(), c0, &mut out));
