@@ -29,8 +29,12 @@ fn hello_between_processes() {
     let shop = Workshop::new();
     let (weights, x) = (example("hello/model.safetensors"), example("hello/x.json"));
     let input = format!("x={}", x.display());
-    let modes =
-        [&["--trust", "two-party"][..], &["--trust", "two-party", "--optimize", "traffic"], &["--trust", "dealer"]];
+    let modes = [
+        &["--trust", "two-party"][..],
+        &["--trust", "two-party", "--optimize", "traffic"],
+        &["--trust", "two-party", "--inline"],
+        &["--trust", "dealer"],
+    ];
     for (mode, backend) in modes.into_iter().flat_map(|mode| [(mode, "llvm"), (mode, "portable")]) {
         let plan = shop.plan("hello/hello.ptx", "hello.plan", mode);
         let (_dealer, dealer) = crate::source(&shop, &plan, mode[1]);

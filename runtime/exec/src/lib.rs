@@ -1,8 +1,8 @@
 //! Runs a plan: two parties over channels, or both in one process.
 //!
-//! A party prepares once ([`prepare`]: weights encoded and packed), opens a [`session`] with the other party and the
-//! dealer, and runs queries ([`run`]). This room knows no files, no command line and no compiler; what it is given has
-//! names, and what is wrong with it is said by name.
+//! A party prepares once ([`prepare`]: weights encoded and packed), opens a [`session`] with the other party, and with a
+//! dealer where the plan has one, and runs queries ([`run`]). This room knows no files, no command line and no compiler; what
+//! it is given has names, and what is wrong with it is said by name.
 
 pub mod dealer;
 mod encryption;

@@ -9,6 +9,7 @@ use ptc_plan::check::check;
 use ptc_plan::encoding::PlanError;
 use ptc_plan::float::FloatTensor;
 use ptc_plan::kernel::{Kernel, Word};
+use ptc_plan::price;
 use ptc_plan::step::{Form, Owner, Party, Step, StepOp};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,8 @@ pub struct Prepared {
     pub values: Vec<Option<Held>>,
     /// Steps that have been taken here.
     pub done: Vec<bool>,
+    /// Rounds of each step.
+    pub rounds: Vec<u32>,
     /// Of the encoded values that both parties hold.
     pub public_digest: [u8; 32],
 }
@@ -95,7 +98,8 @@ pub fn prepare(
         pack(&plan, party, &*backend, step, &values);
     }
     let public_digest = digest.finalize().into();
-    Ok(Prepared { party, backend, values, done: fixed, public_digest, plan })
+    let rounds = plan.steps.iter().map(|step| price::rounds(&plan.values, step).len() as u32).collect();
+    Ok(Prepared { party, backend, values, done: fixed, rounds, public_digest, plan })
 }
 
 fn take(values: &[Option<Held>], id: u32) -> Held {

@@ -8,7 +8,6 @@ use ptc_correlation::Supply;
 use ptc_mpc::lockstep::{Lockstep, Pending};
 use ptc_net::Channel;
 use ptc_plan::float::FloatTensor;
-use ptc_plan::price;
 use ptc_plan::step::{StepOp, ValueId};
 
 use crate::encryption::Encryption;
@@ -117,15 +116,14 @@ impl<'a, 'h> Query<'a, 'h> {
         lockstep: &mut Lockstep<C>,
         online: &mut Online,
     ) -> Result<(), RunError> {
-        let Prepared { plan, party, backend, .. } = self.prepared;
-        let step = &plan.steps[at];
+        let Prepared { plan, party, backend, rounds, .. } = self.prepared;
+        let (step, rounds) = (&plan.steps[at], rounds[at]);
         if !takes_part(plan, *party, step) {
             self.store(at, vec![Held::Absent; step.outputs.len()]);
             return Ok(());
         }
         let inputs: Vec<Held> = step.inputs.iter().map(|&id| self.read(id)).collect();
         let start = Instant::now();
-        let rounds = price::rounds(&plan.values, step).len() as u32;
         let joint = Joint { plan, party: *party, backend: backend.clone(), encryption: self.encryption };
         if rounds > 0 {
             let time = Rc::new(Cell::new(0.0));

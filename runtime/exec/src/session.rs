@@ -186,7 +186,7 @@ impl Session {
         };
         let encryption = match prepares {
             true => Encryption::default(),
-            false => encryption::open(&plan, party, &mut *peer)?,
+            false => encryption::open(&prepared, &mut *peer)?,
         };
         let others = source.as_ref().map_or(Counters::default(), Source::counters);
         let (traffic, time) = clock.read(peer.counters() + others);

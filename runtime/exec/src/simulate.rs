@@ -1,5 +1,5 @@
-//! Both parties, and the dealer where the plan has one, in one process: the same code as between machines, over memory, with every value opened
-//! beside what its step should have made of its inputs.
+//! Both parties, and the dealer where the plan has one, in one process: the same code as between machines, over memory, with
+//! every value opened beside what its step should have made of its inputs.
 
 use std::collections::HashMap;
 use std::sync::Arc;

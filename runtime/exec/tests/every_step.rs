@@ -91,8 +91,18 @@ fn encoded(owner: Owner, bits: u32, frac: u32) -> Form {
     Form::Encoded(owner, Fixed { bits, frac })
 }
 
-const MODES: [Trust; 3] =
-    [Trust::TwoParty { optimize: Objective::Total }, Trust::TwoParty { optimize: Objective::Traffic }, Trust::Dealer];
+const ALONE: Trust = Trust::TwoParty { optimize: Objective::Total };
+const MODES: [Trust; 3] = [ALONE, Trust::TwoParty { optimize: Objective::Traffic }, Trust::Dealer];
+
+/// The same plan with products by the server's weights on the encrypted input.
+fn inline(mut plan: Plan) -> Plan {
+    for step in &mut plan.steps {
+        if let StepOp::StaticMatMul { owner: Party::Server, factor_bits } = step.op {
+            step.op = StepOp::EncryptedMatMul { factor_bits, optimize: Objective::Total };
+        }
+    }
+    Builder { plan }.finish()
+}
 
 fn every_step(trust: Trust) -> Plan {
     let mut b = Builder::new(trust);
@@ -222,11 +232,12 @@ fn world(plan: Plan) -> World {
 
 #[test]
 fn every_step_follows_from_its_inputs() {
-    MODES.into_iter().for_each(check_every_step);
+    MODES.map(every_step).into_iter().chain([inline(every_step(ALONE))]).for_each(check_every_step);
 }
 
-fn check_every_step(trust: Trust) {
-    let plan = Plan::from_bytes(&every_step(trust).to_bytes().unwrap()).unwrap();
+fn check_every_step(plan: Plan) {
+    let trust = plan.trust;
+    let plan = Plan::from_bytes(&plan.to_bytes().unwrap()).unwrap();
     let mut seen = vec![0; plan.values.len()];
     let simulated = simulate(world(plan.clone()), &mut |value| {
         assert_eq!(value.fault, None, "step {} `{}`", value.step, plan.steps[value.step].op.name());
@@ -251,11 +262,10 @@ fn check_every_step(trust: Trust) {
 
 #[test]
 fn the_numbers_are_those_of_floating_point() {
-    MODES.into_iter().for_each(check_numbers);
+    MODES.map(every_step).into_iter().chain([inline(every_step(ALONE))]).for_each(check_numbers);
 }
 
-fn check_numbers(trust: Trust) {
-    let plan = every_step(trust);
+fn check_numbers(plan: Plan) {
     let given = world(plan.clone());
     let x = Operator::Scale { by: 0.5 }.evaluate(&[&given.inputs["x"]]);
     let product = Operator::MatMul { transpose_b: false }.evaluate(&[&x, &given.parameters["w"]]);

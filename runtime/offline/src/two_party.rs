@@ -110,7 +110,7 @@ impl Session {
     ) -> Result<Session, SessionError> {
         let made = Made::of(plan, objective);
         if party == Party::Server {
-            check_weights(plan, &made.bill, factor)?;
+            check_weights(plan, weights_of(&made.bill), factor)?;
         }
         let transfers = setup(party, made.extension, &mut channel)?;
         let keys = exchange_keys(&made, party, &mut channel)?;
@@ -198,13 +198,14 @@ fn weights_of(bill: &[(usize, Correlation)]) -> impl Iterator<Item = (ValueId, u
     })
 }
 
-/// The noise that encryption allows for, and the bits that are transferred, are those of the plan's bound.
-fn check_weights<'a>(
+/// The noise that encryption allows for, and the bits that are transferred, are those of the plan's bound. Weights come with
+/// their ring and their bits.
+pub fn check_weights<'a>(
     plan: &Plan,
-    bill: &[(usize, Correlation)],
+    weights: impl Iterator<Item = (ValueId, u32, u32)>,
     factor: impl Fn(ValueId) -> &'a [u64],
 ) -> Result<(), SessionError> {
-    for (weight, bits, factor_bits) in weights_of(bill) {
+    for (weight, bits, factor_bits) in weights {
         let ends = -(1i64 << (factor_bits - 1))..=((1u64 << (factor_bits - 1)) - 1) as i64;
         let fits = |word: &u64| ends.contains(&to_signed(*word, bits));
         if factor_bits < bits && !factor(weight).iter().all(fits) {
