@@ -137,6 +137,9 @@ fn grow(count: usize, tables: &Tables, transfers: &Transfers, message: &[u8]) ->
 /// Blocks that are expanded at a time.
 const EXPANDED: usize = 1024;
 
+/// Entries from which on a row is rotated by its two parts, and not written twice.
+const LONG: usize = 128;
+
 /// Of each tree, the sums of its rows, each rotated by its number, and as they are; not reduced.
 fn rows(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak: Block) -> (Share, Share) {
     if bits <= 32 {
@@ -151,7 +154,8 @@ trait Word: Copy + Default + Into<u64> {
     /// How many fill a block.
     const SPLIT: usize;
 
-    fn split(block: Block, out: &mut [Self]);
+    /// The first elements of `blocks`.
+    fn unpack(blocks: &[Block], out: &mut [Self]);
 
     fn low(word: u64) -> Self;
 
@@ -164,9 +168,13 @@ impl Word for u32 {
     const SPLIT: usize = 4;
 
     #[inline(always)]
-    fn split(block: Block, out: &mut [u32]) {
-        let words = [block as u32, (block >> 32) as u32, (block >> 64) as u32, (block >> 96) as u32];
-        out.copy_from_slice(&words[..out.len()]);
+    fn unpack(blocks: &[Block], out: &mut [u32]) {
+        let split = |block: Block| [block as u32, (block >> 32) as u32, (block >> 64) as u32, (block >> 96) as u32];
+        let (whole, rest) = out.as_chunks_mut();
+        whole.iter_mut().zip(blocks).for_each(|(out, block)| *out = split(*block));
+        if let Some(block) = blocks.get(whole.len()) {
+            rest.iter_mut().zip(split(*block)).for_each(|(out, word)| *out = word);
+        }
     }
 
     #[inline(always)]
@@ -189,9 +197,10 @@ impl Word for u64 {
     const SPLIT: usize = 2;
 
     #[inline(always)]
-    fn split(block: Block, out: &mut [u64]) {
-        let words = [block as u64, (block >> 64) as u64];
-        out.copy_from_slice(&words[..out.len()]);
+    fn unpack(blocks: &[Block], out: &mut [u64]) {
+        // An even number of entries fills whole blocks.
+        let pairs = out.as_chunks_mut().0.iter_mut().zip(blocks);
+        pairs.for_each(|(out, block)| *out = [*block as u64, (block >> 64) as u64]);
     }
 
     #[inline(always)]
@@ -228,11 +237,17 @@ fn rows_of<W: Word>(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak
             hash::expand(leaves, each, tweak + ((at * group + first) * each) as Block, expanded);
             for (i, blocks) in expanded.chunks(each).enumerate() {
                 let (leaf, lane) = ((first + i) / puncture::LANES, (first + i) % puncture::LANES);
-                row.chunks_mut(W::SPLIT).zip(blocks).for_each(|(out, block)| W::split(*block, out));
-                twice.fill(&row);
+                W::unpack(blocks, &mut row);
                 let (rotated, plain) = sums[2 * lane * entries..][..2 * entries].split_at_mut(entries);
                 each_lane(plain, &row, W::plus);
-                each_lane(rotated, twice.moved(leaf), W::plus);
+                if entries < LONG {
+                    twice.fill(&row);
+                    each_lane(rotated, twice.moved(leaf), W::plus);
+                } else {
+                    let (low, high) = rotated.split_at_mut(leaf);
+                    each_lane(low, &row[entries - leaf..], W::plus);
+                    each_lane(high, &row[..entries - leaf], W::plus);
+                }
             }
         }
         for (lane, sums) in sums.chunks(2 * entries).enumerate() {
