@@ -324,7 +324,7 @@ impl Emitter<'_> {
                 self.step(StepOp::Gate, &[bit, x], node, form)
             }
             Operator::Exp2 { range_bits } => {
-                let mut exp = Exp2::for_range(*range_bits);
+                let mut exp = Exp2::for_range(*range_bits, node.fixed.map_or(0, |fixed| fixed.frac));
                 let frac = input(0).fixed.expect("an exponent has a ring").frac;
                 let x = self.operand(node.inputs[0], exp.input_bits(frac));
                 exp.ring = bits;

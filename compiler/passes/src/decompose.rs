@@ -34,7 +34,7 @@ const CLIPPED_RANGE: u32 = 5;
 /// Fraction bits of a centred value before its mean square is known.
 const CENTRED_FRAC: u32 = 16;
 /// Bits that a centred value of the least expected deviation keeps when it is squared.
-const SQUARE_BITS: i32 = 7;
+const SQUARE_BITS: i32 = 6;
 
 /// A value `scaled · by_row` whose product is put off until its one user is known.
 struct Deferred {
@@ -159,22 +159,20 @@ fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
     let power = derive(out, Operator::Exp2 { range_bits }, &[shifted], node, "exp2");
     bounded(out, power, 0.0, 1.5);
     let frac = options.activation_frac + 1;
-    let mut weights = short(out, power, frac, node, "weights");
-    bounded(out, weights, 0.0, 1.5);
+    out.node_mut(power).fixed = Some(Fixed { bits: 0, frac });
+    let mut kept = power;
     if clip {
-        for id in [power, weights] {
-            out.node_mut(id).bound = Some(Bound { low: 0.0, high: 1.5, grade: Grade::Gated });
-        }
+        out.node_mut(power).bound = Some(Bound { low: 0.0, high: 1.5, grade: Grade::Gated });
         // Beyond its range the power wraps to anything; a comparison on few bits removes it.
         let distance = derive(out, Operator::Subtract, &[coarse, most], node, "distance");
         bounded(out, distance, -range, 1.0);
         let far = derive(out, Operator::Compare { threshold: -CLIPPED }, &[distance], node, "far");
         let near = derive(out, Operator::Not, &[far], node, "near");
-        let kept = derive(out, Operator::Gate, &[near, weights], node, "kept");
+        kept = derive(out, Operator::Gate, &[near, power], node, "kept");
         bounded(out, kept, 0.0, 1.5);
-        weights = short(out, kept, frac, node, "kept.short");
-        bounded(out, weights, 0.0, 1.5);
     }
+    let weights = short(out, kept, frac, node, "weights");
+    bounded(out, weights, 0.0, 1.5);
     let total = derive(out, Operator::Sum { axis }, &[weights], node, "total");
     out.node_mut(total).bound = Some(Bound { low: 0.68, high: 1.5 * count, grade: Grade::Proved });
     let by_row = derive(out, Operator::Reciprocal, &[total], node, "reciprocal");

@@ -173,7 +173,7 @@ fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u3
         }
         Operator::BitToReal => 0,
         Operator::Gate => of(1),
-        Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits).result_frac(),
+        Operator::Exp2 { .. } => node.fixed.map_or(options.activation_frac + 1, |fixed| fixed.frac),
         _ => of(0),
     }
 }
@@ -223,7 +223,7 @@ fn too_wide(node: &Node, bits: u32) -> PassError {
 fn own_ring(graph: &Graph, id: NodeId, asked: u32) -> u32 {
     let node = graph.node(id);
     match &node.op {
-        Op::Apply(Operator::Exp2 { range_bits }) => asked.max(Exp2::for_range(*range_bits).ring),
+        Op::Apply(Operator::Exp2 { range_bits }) => asked.max(Exp2::for_range(*range_bits, frac(graph, id)).ring),
         Op::Apply(Operator::Max { .. }) => {
             // A tournament subtracts: the ring holds every difference.
             let bound = graph.node(node.inputs[0]).bound.expect("bounds are found");
@@ -255,7 +255,7 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
             if local <= least + SLACK { local.max(1) } else { least }
         }
         Operator::Compare { threshold } => graph.node(x).signed_bits(threshold.abs()),
-        Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits).input_bits(x_frac),
+        Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits, frac(graph, user)).input_bits(x_frac),
         Operator::Table { step_bits, values, .. } => {
             let index_bits = values[0].len().ilog2();
             (index_bits as i32 + x_frac as i32 - step_bits).max(1) as u32

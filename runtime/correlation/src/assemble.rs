@@ -6,8 +6,8 @@ use ptc_plan::step::Party;
 
 use crate::packed::{Packed, Planes};
 use crate::types::{
-    BitTriple, Comparison, CrossProduct, GateMask, Held, PowerMask, RotatedTables, SharedBit, SquarePair,
-    StaticProduct, Triple, Wrap,
+    BitTriple, Comparison, CrossProduct, GateMask, Held, RotatedTables, SharedBit, SquarePair, StaticProduct, Triple,
+    Wrap,
 };
 
 /// A part as it is held.
@@ -54,12 +54,6 @@ pub fn parts(correlation: &Correlation, party: Party) -> Vec<Part> {
         Correlation::And { count } => vec![planes(count, 2)],
         Correlation::Gate { count, bits } => vec![planes(count, 1), ring(count, bits)],
         Correlation::Table { count, index_bits, .. } => vec![ring(count, index_bits)],
-        Correlation::Exp2 { count, exp } => vec![
-            ring(count, exp.index_bits),
-            ring(count, exp.ring + exp.factor_frac),
-            ring(count, exp.ring),
-            ring(count, exp.ring),
-        ],
     };
     parts.extend(correlation.corrections());
     parts
@@ -95,12 +89,6 @@ pub fn assemble(correlation: &Correlation, party: Party, pieces: Vec<Piece>) -> 
             rotation: pieces.ring(),
             tables: rings.iter().map(|_| pieces.ring()).collect(),
         }),
-        Correlation::Exp2 { exp, .. } => {
-            let (rotation, factor, a, b) = (pieces.ring(), pieces.ring(), pieces.ring(), pieces.ring());
-            let table = RotatedTables { index_bits: exp.index_bits, rotation, tables: vec![pieces.ring()] };
-            let factors = CrossProduct { mask: factor, product: pieces.ring() };
-            Held::PowerMask(PowerMask { table, factors, triple: Triple { a, b, product: pieces.ring() } })
-        }
     };
     assert!(pieces.0.next().is_none(), "more parts than a correlation has");
     held
@@ -124,12 +112,6 @@ pub fn disassemble(held: Held) -> Vec<Piece> {
         }
         Held::RotatedTables(RotatedTables { index_bits: _, rotation, tables }) => {
             std::iter::once(rotation).chain(tables).map(Ring).collect()
-        }
-        Held::PowerMask(PowerMask { table, factors, triple }) => {
-            let RotatedTables { index_bits: _, rotation, tables } = table;
-            let (CrossProduct { mask, product: cross }, Triple { a, b, product }) = (factors, triple);
-            let uniform = [rotation, mask, a, b].into_iter();
-            uniform.chain(tables).chain([cross, product]).map(Ring).collect()
         }
     }
 }
@@ -155,7 +137,7 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ptc_plan::step::{Exp2, ValueId};
+    use ptc_plan::step::ValueId;
     use ptc_ring::Seed;
 
     /// One correlation of each kind, of a size that fills no word.
@@ -176,7 +158,6 @@ mod tests {
             Correlation::BitToShare { count, bits: 13 },
             Correlation::Gate { count, bits: 30 },
             Correlation::Table { count, index_bits: 3, rings: vec![30, 20], values: vec![vec![0; 8]; 2] },
-            Correlation::Exp2 { count, exp: Exp2::for_range(5) },
         ]
     }
 

@@ -78,13 +78,6 @@ pub struct RotatedTables {
     pub tables: Vec<Packed>,
 }
 
-pub struct PowerMask {
-    pub table: RotatedTables,
-    /// Of the parties' private factors.
-    pub factors: CrossProduct,
-    pub triple: Triple,
-}
-
 /// Any correlation; a step takes the kind it needs.
 pub enum Held {
     StaticProduct(StaticProduct),
@@ -97,7 +90,6 @@ pub enum Held {
     SharedBit(SharedBit),
     GateMask(GateMask),
     RotatedTables(RotatedTables),
-    PowerMask(PowerMask),
 }
 
 macro_rules! taken_as {
@@ -125,8 +117,7 @@ taken_as!(
     BitTriple,
     SharedBit,
     GateMask,
-    RotatedTables,
-    PowerMask
+    RotatedTables
 );
 
 impl Held {
@@ -142,7 +133,6 @@ impl Held {
             Held::SharedBit(_) => "a shared bit",
             Held::GateMask(_) => "a gate",
             Held::RotatedTables(_) => "rotated tables",
-            Held::PowerMask(_) => "a power",
         }
     }
 }

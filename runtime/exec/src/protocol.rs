@@ -12,6 +12,7 @@ use ptc_correlation::Supply;
 use ptc_kernels::Backend;
 use ptc_kernels::batched::Shape;
 use ptc_mpc::Context;
+use ptc_mpc::exp2::Masks;
 use ptc_mpc::lane::Lane;
 use ptc_net::PeerError;
 use ptc_plan::Plan;
@@ -173,8 +174,10 @@ impl Joint<'_> {
                 }));
             }
             StepOp::Exp2(exp) => {
-                let (x, frac, exp, mask) = (share(0), ring(self.value(step, 0)).frac, *exp, supply.take(at)?);
-                task!(c => shared(ptc_mpc::exp2::exp2(&c, &x, frac, exp, mask).await?))
+                let (x, frac, exp) = (share(0), ring(self.value(step, 0)).frac, *exp);
+                let (shifts, factors) = (supply.take(at)?, supply.take(at)?);
+                let masks = Masks { shifts, factors, wrap: supply.take(at)?, gates: supply.take(at)? };
+                task!(c => shared(ptc_mpc::exp2::exp2(&c, &x, frac, exp, masks).await?))
             }
             StepOp::Max => {
                 let (x, width) = (share(0), self.value(step, 0).shape.last().copied().unwrap_or(1));

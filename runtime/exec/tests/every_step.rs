@@ -183,10 +183,10 @@ fn every_step(trust: Trust) -> Plan {
     b.plan.steps.push(Step { op: index, inputs: vec![top], outputs: vec![first, second], round: 0, origin: 0 });
     b.output("first", first, Party::Client);
     b.output("second", second, Party::Client);
-    let exp = Exp2::for_range(4);
+    let exp = Exp2::for_range(4, 13);
     let exponent = b.input("exponent", &[2, 5], InputKind::Real, Owner::Client, 15.0);
     let exponent = b.step(StepOp::Share, &[exponent], &[2, 5], ring(30, 12));
-    let power = b.step(StepOp::Exp2(exp), &[exponent], &[2, 5], ring(exp.ring, exp.result_frac()));
+    let power = b.step(StepOp::Exp2(exp), &[exponent], &[2, 5], ring(exp.ring, exp.result_frac));
     b.output("power", power, Party::Client);
 
     let factor = b.input("factor", &[6, 3], InputKind::Real, Owner::Client, 8.0);

@@ -41,7 +41,7 @@ fn main() {
 fn cases(count: usize) -> Vec<(&'static str, Plan)> {
     let of = |bits: u32| shared(&[count], ring(bits));
     let fixed = |bits, frac| shared(&[count], Fixed { bits, frac });
-    let exp = Exp2::for_range(5);
+    let exp = Exp2::for_range(5, 13);
     let table = StepOp::Table { index_bits: 5, shift: 10, values: vec![uniform(1, 30, 32)] };
     vec![
         ("mul 36", plan(StepOp::Mul, vec![of(36), of(36)], vec![of(36)])),
@@ -54,7 +54,7 @@ fn cases(count: usize) -> Vec<(&'static str, Plan)> {
         ("table 5 to 30", plan(table, vec![of(18)], vec![of(30)])),
         ("exp2 range 5", {
             let input = fixed(exp.input_bits(12), 12);
-            plan(StepOp::Exp2(exp), vec![input], vec![fixed(exp.ring, exp.result_frac())])
+            plan(StepOp::Exp2(exp), vec![input], vec![fixed(exp.ring, exp.result_frac)])
         }),
     ]
 }

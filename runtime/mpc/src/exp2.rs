@@ -1,66 +1,89 @@
 //! `2^x`.
 //!
-//! Input: a share of `x` with `frac` fraction bits, `-2^range_bits <= x <= 1`. Output: a share of `2^x` with
-//! `factor_frac + table_frac` fraction bits in `exp.ring`.
-//! Correlation: a rotated table, a cross product of masks, a triple. Security: semi-honest. Reveals: nothing. Price: 2
-//! rounds; each way `index_bits + ring + factor_frac` bits an element, then `2·ring`.
+//! Input: a share of `x` with `frac` fraction bits, `-2^range_bits <= x <= 1`. Output: a share of `2^x` with `result_frac`
+//! fraction bits in `exp.ring`, right to a unit of `factor_frac` beside 1 and to two of its own.
+//! Correlation: rotated tables of bits, a cross product of masks, a wrap bit, gates. Security: semi-honest. Reveals:
+//! nothing. Price: 3 rounds; each way `index_bits` and the product's bits an element, then 1, then `ring + 1` a shift.
 //!
 //! With `base = 2^step_bits`, each party writes its share as `base·i + r`, `0 <= r < base`. Then
-//! `2^x = 2^r0 · 2^r1 · 2^(base·(i0 + i1))`: two private factors, whose product needs one opening of each, and a power for
-//! which `(i0 + i1) mod 2^index_bits` is looked up. The sum of shares may wrap around the ring; the index wraps around with
-//! it, so that the table reads an index `I > 0` as `I - 2^index_bits`.
+//! `2^x = 2^r0 · 2^r1 · 2^(base·(i0 + i1))`: two private factors, whose product needs one opening of each, and a shift to
+//! the right by `-base·(i0 + i1)`, of which there are few that leave anything. The sum of shares may wrap around the ring;
+//! the index `(i0 + i1) mod 2^index_bits` wraps around with it. Tables tell for each shift whether it is the index's, and
+//! gates keep that one of the shifted products: each stays below 2 where it is kept, so their ring is narrow. The product
+//! is known to be positive, so that one wrap bit grows its ring enough for all shifts to be local.
 
-use ptc_correlation::types::PowerMask;
+use ptc_correlation::types::{CrossProduct, GateMask, RotatedTables, Wrap};
 use ptc_net::PeerError;
 use ptc_plan::step::{Exp2, Party};
 use ptc_ring::blocks::map_blocks;
-use ptc_ring::tensor::{Share, mask};
+use ptc_ring::tensor::{BitShare, Share, mask};
 
 use crate::context::Context;
-use crate::mul::mul;
+use crate::gate::gate;
+use crate::rescale::rescale;
 use crate::table::Index;
 use crate::wire::{Incoming, Outgoing, ring_len};
 
-pub async fn exp2(
-    context: &Context,
-    x: &Share,
-    frac: u32,
-    exp: Exp2,
-    correlation: PowerMask,
-) -> Result<Share, PeerError> {
-    let (count, bits, wide) = (x.len(), exp.index_bits, exp.ring + exp.factor_frac);
-    let PowerMask { table, factors, triple } = correlation;
-    let index = Index { x, shift: exp.step_bits + frac, rotation: &table.rotation };
+/// What [`exp2`] consumes.
+pub struct Masks {
+    /// One table of bits for each shift.
+    pub shifts: RotatedTables,
+    /// Of the parties' private factors.
+    pub factors: CrossProduct,
+    pub wrap: Wrap,
+    /// For each shift one for each element.
+    pub gates: GateMask,
+}
+
+pub async fn exp2(context: &Context, x: &Share, frac: u32, exp: Exp2, masks: Masks) -> Result<Share, PeerError> {
+    let (count, bits, product) = (x.len(), exp.index_bits, exp.product());
+    let Masks { shifts, factors, wrap, gates } = masks;
+    assert_eq!(shifts.tables.len(), exp.shifts() as usize, "a table for each shift");
+    let index = Index { x, shift: exp.step_bits + frac, rotation: &shifts.rotation };
     let private = |first: usize, block: &mut [u64]| private_factors(&x.data[first..], frac, exp, block);
-    let factor = Share { bits: wide, data: map_blocks::<0>(count, |first, block, _| private(first, block)) };
+    let factor = Share { bits: product.bits, data: map_blocks::<0>(count, |first, block, _| private(first, block)) };
     let out = Outgoing::default().filled(bits, count, |first, block| index.fill(first, block));
     let out = out.masked(&factor, &factors.mask).into_bytes();
-    let answer = context.lane.exchange(out, ring_len(count, bits) + ring_len(count, wide)).await?;
+    let answer = context.lane.exchange(out, ring_len(count, bits) + ring_len(count, product.bits)).await?;
     let mut answer = Incoming::new(&answer);
-    let power = index.look_up(answer.ring(bits, count), table.tables.first().expect("a power has one table"));
+    let received = answer.ring(bits, count);
+    let mut kept = Share { bits: 1, data: vec![] };
+    shifts.tables.iter().for_each(|table| kept.data.extend_from_slice(&index.look_up(received, table).data));
 
-    // F0·F1 with F0 - a and F1 - b opened: a·(F1 - b) + [a·b] at the server, (F0 - a)·F1 + [a·b] at the client. Shifted at
-    // each party; the server first adds what makes the result the ceiling or the floor.
-    let (received, low, party) = (answer.ring(wide, count), mask(wide), context.party);
-    let product = map_blocks::<2>(count, |first, out, [own, opened]| {
+    // F0·F1 with F0 - a and F1 - b opened: a·(F1 - b) + [a·b] at the server, (F0 - a)·F1 + [a·b] at the client. The server
+    // takes half of the largest off, so that the rest has a sign that is known after an offset.
+    let (received, low, party) = (answer.ring(product.bits, count), mask(product.bits), context.party);
+    let centre = (1u64 << (product.bits - 2)).wrapping_mul(context.once());
+    let data = map_blocks::<2>(count, |first, out, [own, opened]| {
         let (own, opened) = (&mut own[..out.len()], &mut opened[..out.len()]);
-        let up = match party {
-            Party::Server => {
-                factors.mask.read(first, own);
-                mask(exp.factor_frac)
-            }
-            Party::Client => {
-                own.copy_from_slice(&factor.data[first..][..own.len()]);
-                0
-            }
-        };
+        match party {
+            Party::Server => factors.mask.read(first, own),
+            Party::Client => own.copy_from_slice(&factor.data[first..][..own.len()]),
+        }
         received.read(first, opened);
         factors.product.read(first, out);
         for (out, (own, opened)) in out.iter_mut().zip(own.iter().zip(&*opened)) {
-            *out = (out.wrapping_add(own.wrapping_mul(*opened)).wrapping_add(up) & low) >> exp.factor_frac;
+            *out = out.wrapping_add(own.wrapping_mul(*opened)).wrapping_sub(centre) & low;
         }
     });
-    mul(context, &Share { bits: exp.ring, data: product }, &power, triple).await
+    let unshifted = exp.unshifted();
+    let power = rescale(context, &Share { bits: product.bits, data }, product, unshifted, Some(wrap)).await?;
+
+    // The server adds the half back, and what makes each shift come out as the ceiling or the floor.
+    let centre = centre >> (product.frac - unshifted.frac);
+    let mut shifted = Share { bits: exp.ring, data: vec![] };
+    for place in 0..exp.shifts() {
+        let shift = place << exp.step_bits;
+        let up = mask(shift).wrapping_mul(context.once()).wrapping_add(centre);
+        let one = |power: &u64| (power.wrapping_add(up) & mask(unshifted.bits)) >> shift & mask(exp.ring);
+        shifted.data.extend(power.data.iter().map(one));
+    }
+    let gated = gate(context, &BitShare::from_values(&kept.data), &shifted, gates).await?;
+    let mut sum = Share::zeros(exp.ring, count);
+    for one in gated.data.chunks(count.max(1)) {
+        sum.data.iter_mut().zip(one).for_each(|(sum, one)| *sum = sum.wrapping_add(*one) & mask(exp.ring));
+    }
+    Ok(sum)
 }
 
 /// `2^r` for the low `step_bits + frac` bits `r` of each element, with `factor_frac` fraction bits. Without a branch or an
@@ -96,7 +119,7 @@ mod tests {
     #[test]
     fn factors_are_right_to_half_a_unit() {
         for (step_bits, frac, factor_frac) in [(2, 12, 13), (3, 16, 13), (3, 20, 20), (0, 32, 16), (1, 0, 18)] {
-            let exp = Exp2 { index_bits: 4, step_bits, factor_frac, table_frac: 16, ring: 32 };
+            let exp = Exp2 { index_bits: 4, step_bits, factor_frac, result_frac: 16, ring: 32 };
             let end = 1u64 << (step_bits + frac);
             let x: Vec<u64> = (0..end).step_by((end / 5000 + 1) as usize).chain([end - 1]).collect();
             let mut found = vec![0; x.len()];

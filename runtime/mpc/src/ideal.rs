@@ -69,7 +69,7 @@ pub fn table(x: &[u64], index_bits: u32, shift: u32, values: &[Vec<u64>]) -> Vec
 pub fn exp2(x: &[u64], frac: u32, exp: Exp2) -> Vec<f64> {
     let read = exp.input_bits(frac);
     let real = |x: &u64| to_signed(x & mask(read), read) as f64 / f64::from(frac).exp2();
-    x.iter().map(|x| (real(x) + f64::from(exp.result_frac())).exp2()).collect()
+    x.iter().map(|x| (real(x) + f64::from(exp.result_frac)).exp2()).collect()
 }
 
 pub fn max(x: &[u64], width: usize, bits: u32) -> Vec<u64> {

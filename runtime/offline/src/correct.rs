@@ -7,7 +7,7 @@ use ptc_correlation::carry::carry_layout;
 use ptc_correlation::{Packed, Planes};
 use ptc_kernels::Backend;
 use ptc_kernels::batched::{self, Shape};
-use ptc_plan::bill::{Correlation, leaf_products, power_table};
+use ptc_plan::bill::{Correlation, leaf_products};
 use ptc_plan::kernel::Word;
 use ptc_ring::blocks::{BLOCK, map_blocks, pack_blocks};
 
@@ -97,19 +97,6 @@ pub fn correction(
             for table in values {
                 put_rotated(&mut out, server.ring(), table, &rotation);
             }
-        }
-        Correlation::Exp2 { exp, .. } => {
-            let rotation = Sum::next(&mut server, &mut client).unpack();
-            let (own, other) = (server.ring(), client.ring());
-            let (a, b) = (Sum::next(&mut server, &mut client), Sum::next(&mut server, &mut client));
-            put_rotated(&mut out, server.ring(), &power_table(exp), &rotation);
-            put(&mut out, server.ring(), |first, block| {
-                let mut factor = [0; BLOCK];
-                own.read(first, block);
-                other.read(first, &mut factor[..block.len()]);
-                block.iter_mut().zip(&factor).for_each(|(a, b)| *a = a.wrapping_mul(*b));
-            });
-            put(&mut out, server.ring(), |first, block| product(&a, &b, first, block));
         }
     }
     out

@@ -43,8 +43,6 @@ pub enum Correlation {
     Gate { count: usize, bits: u32 },
     /// Shares of a random rotation and of `values[j]` rotated by it, in `rings[j]`.
     Table { count: usize, index_bits: u32, rings: Vec<u32>, values: Vec<Vec<u64>> },
-    /// A rotated table of powers, a cross product of private factors and a triple.
-    Exp2 { count: usize, exp: Exp2 },
 }
 
 /// A wire form inside a correction.
@@ -131,7 +129,17 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
                 values: rows.clone(),
             }]
         }
-        StepOp::Exp2(exp) => vec![Correlation::Exp2 { count: input(0).len(), exp: *exp }],
+        StepOp::Exp2(exp) => {
+            let (count, product) = (input(0).len(), exp.product());
+            let growth = rescale_growth(product, exp.unshifted());
+            let values = shift_table(*exp);
+            vec![
+                Correlation::Table { count, index_bits: exp.index_bits, rings: vec![1; values.len()], values },
+                Correlation::CrossMul { count, period: count, bits: product.bits },
+                Correlation::Wrap { count, bits: growth },
+                Correlation::Gate { count: count * exp.shifts() as usize, bits: exp.ring },
+            ]
+        }
         StepOp::Max => {
             let width = *input(0).shape.last().expect("max of at least one axis");
             let rows = input(0).len() / width.max(1);
@@ -172,11 +180,6 @@ impl Correlation {
             Table { count, index_bits, rings, .. } => {
                 rings.iter().map(|&bits| Part::Ring { count: count << index_bits, bits }).collect()
             }
-            Exp2 { count, exp } => vec![
-                Part::Ring { count: count << exp.index_bits, bits: exp.ring },
-                Part::Ring { count: *count, bits: exp.ring + exp.factor_frac },
-                Part::Ring { count: *count, bits: exp.ring },
-            ],
         }
     }
 
@@ -192,18 +195,12 @@ pub fn leaf_products(bits: u32) -> usize {
     6 * (low / 2) + low % 2
 }
 
-/// The public table of [`Exp2`]. Entry `index` is `2^(base·I)` for the `I <= 0` that the index stands for, to the nearest unit.
-pub fn power_table(exp: Exp2) -> Vec<u64> {
+/// The public tables of [`Exp2`]: for each shift, the bit that tells whether it is what the index stands for. Index `I > 0`
+/// stands for `I - 2^index_bits` steps.
+pub fn shift_table(exp: Exp2) -> Vec<Vec<u64>> {
     let entries = 1u64 << exp.index_bits;
-    let entry = |index: u64| {
-        let octaves = ((entries - index) % entries) << exp.step_bits;
-        match u64::from(exp.table_frac).checked_sub(octaves) {
-            Some(place) => 1 << place,
-            // Half a unit is rounded up.
-            None => u64::from(octaves == u64::from(exp.table_frac) + 1),
-        }
-    };
-    (0..entries).map(entry).collect()
+    let row = |shift: u64| (0..entries).map(|index| u64::from((index + shift) % entries == 0)).collect();
+    (0..u64::from(exp.shifts())).map(row).collect()
 }
 
 /// By how many bits a rescale outgrows what shifting leaves of its ring; 0 when it is local.
@@ -302,11 +299,6 @@ mod tests {
         check(Correlation::Compare { count, bits: 18 }, 8 * 6 + 1 + 7 + 3 + 1 + 1);
         check(Correlation::Compare { count, bits: 1 }, 0);
         check(Correlation::Table { count, index_bits: 5, rings: vec![30, 20], values: vec![] }, 32 * 50);
-        let exp = Exp2::for_range(5);
-        check(
-            Correlation::Exp2 { count, exp },
-            u64::from((exp.ring << exp.index_bits) + 2 * exp.ring + exp.factor_frac),
-        );
     }
 
     #[test]
@@ -320,9 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_powers_ends_at_one() {
-        let exp = Exp2 { index_bits: 3, step_bits: 1, factor_frac: 13, table_frac: 5, ring: 21 };
-        // Exponents 0, -14, -12, -10, -8, -6, -4, -2 in units of 2^-5; half a unit is rounded up.
-        assert_eq!(power_table(exp), [32, 0, 0, 0, 0, 1, 2, 8]);
+    fn each_index_tells_at_most_one_shift() {
+        let exp = Exp2 { index_bits: 3, step_bits: 1, factor_frac: 13, result_frac: 5, ring: 8 };
+        let table = shift_table(exp);
+        // Shifts by 0, 2, 4, 6, 8 bits.
+        assert_eq!(table.len(), 5);
+        assert_eq!(table[0], [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(table[1], [0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(table[4], [0, 0, 0, 0, 1, 0, 0, 0]);
     }
 }

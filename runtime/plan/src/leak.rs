@@ -40,7 +40,7 @@ pub fn leaks(op: &StepOp) -> Leak {
         StepOp::Compare { .. } | StepOp::And | StepOp::BitToShare => nothing(MASKED_BITS),
         StepOp::Gate => nothing("the bit and the value are opened under uniform masks that are used once"),
         StepOp::Table { .. } => nothing("the index is opened plus a uniform rotation that is used once"),
-        StepOp::Exp2(_) => nothing("index, factors and products are opened under uniform masks that are used once"),
+        StepOp::Exp2(_) => nothing("index, factors, wrap, shifts and shifted products are opened under uniform masks that are used once"),
         StepOp::Max => nothing("the winners of each level stay shared; comparisons and gates open masked values only"),
         StepOp::Reveal { to } => {
             Leak { to: Some(*to), because: "the value is opened because the source says so; the sender learns nothing" }
@@ -70,7 +70,7 @@ pub fn protocol(op: &StepOp) -> &'static str {
         StepOp::BitToShare => "bit to ring with a bit shared both ways (daBit; Rotaru and Wood, INDOCRYPT 2019)",
         StepOp::Gate => "bit times value on a masked bit and value (Beaver, CRYPTO '91)",
         StepOp::Table { .. } => "rotated truth table (one-time truth table; Ishai et al., TCC 2013)",
-        StepOp::Exp2(_) => "power of two: rotated table times private factors (after SIRNN, S&P 2021)",
+        StepOp::Exp2(_) => "power of two: private factors, shifted as a rotated table tells (after SIRNN, S&P 2021)",
         StepOp::Max => "tournament of comparisons and gates (CrypTFlow2, CCS 2020)",
         StepOp::Reveal { .. } => "opening to one party",
         StepOp::EncryptedMatMul { .. } => "one-sided matrix product, encrypted (Cheetah, USENIX Security 2022)",

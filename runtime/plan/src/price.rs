@@ -130,8 +130,9 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         StepOp::Table { index_bits, .. } => vec![Round::both(packed(input(0).len(), *index_bits))],
         StepOp::Exp2(exp) => {
             let count = input(0).len();
-            let factors = packed(count, exp.ring + exp.factor_frac);
-            vec![Round::both(packed(count, exp.index_bits) + factors), Round::both(2 * packed(count, exp.ring))]
+            let opened = packed(count, exp.index_bits) + packed(count, exp.product().bits);
+            let gated = gate_round(count * exp.shifts() as usize, exp.ring);
+            vec![Round::both(opened), Round::both(plane_bytes(count, 1)), gated]
         }
         StepOp::Max => {
             let width = *input(0).shape.last().expect("max of at least one axis");

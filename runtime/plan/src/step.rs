@@ -209,47 +209,55 @@ impl StepOp {
 }
 
 /// `2^x` for `-2^range_bits <= x <= 1`, shared in a ring of `range_bits + 1 + frac` bits or more (its high bits are
-/// dropped). With `x = base·i + r` split at each party, `2^r` is a product of two private factors and `2^(base·i)` a
-/// look-up on `index_bits` bits.
+/// dropped). With `x = base·i + r` split at each party, `2^r` is a product of two private factors, and a look-up on
+/// `index_bits` bits tells by how many steps of `base = 2^step_bits` octaves it is shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exp2 {
-    /// Bits of the whole part that is looked up: the table has `2^index_bits` entries.
+    /// Bits of the whole part that is looked up; `index_bits + step_bits` covers the range and its sign.
     pub index_bits: u32,
-    /// The table's step is `2^step_bits` octaves; `index_bits + step_bits` covers the range and its sign.
+    /// A step is `2^step_bits` octaves.
     pub step_bits: u32,
     /// Fraction bits of each private factor `2^r`, `r` in `[0, 2^step_bits)`.
     pub factor_frac: u32,
-    /// Fraction bits of the table's entries.
-    pub table_frac: u32,
-    /// Ring in which factor and table entry are multiplied. The result has `factor_frac + table_frac` fraction bits
-    /// and leaves in this ring.
+    /// Fraction bits of the result.
+    pub result_frac: u32,
+    /// Ring of the result.
     pub ring: u32,
 }
 
 impl Exp2 {
-    /// Fraction bits of a private factor: the relative precision of the result.
-    const FACTOR_FRAC: u32 = 13;
+    /// The least fraction bits of a private factor: the relative precision of the result.
+    const FACTOR_FRAC: u32 = 10;
 
-    /// The cheapest form for `-2^range_bits <= x <= 1`; `ring` is the least one.
-    pub fn for_range(range_bits: u32) -> Exp2 {
-        // Longer steps make a smaller table of wider entries.
-        let step_bits = if range_bits > 6 { 3 } else { 2 };
-        let step = 1u32 << step_bits;
-        // Entries that the table cannot hold contribute less than a unit of the factor.
-        let table_frac = (Self::FACTOR_FRAC + step).next_multiple_of(step);
+    /// The cheapest form for `-2^range_bits <= x <= 1` with `result_frac` fraction bits; `ring` is the least one.
+    pub fn for_range(range_bits: u32, result_frac: u32) -> Exp2 {
+        let step_bits = 2;
         // The steps cover the range, and the carries of both parties' parts.
         let steps = (1u64 << range_bits.saturating_sub(step_bits)) + 3;
         Exp2 {
             index_bits: steps.next_power_of_two().ilog2(),
             step_bits,
-            factor_frac: Self::FACTOR_FRAC,
-            table_frac,
-            ring: Self::FACTOR_FRAC + table_frac + 3,
+            // The product has as many bits as the result at least.
+            factor_frac: Self::FACTOR_FRAC.max(result_frac.div_ceil(2)),
+            result_frac,
+            ring: result_frac + 3,
         }
     }
 
-    pub fn result_frac(&self) -> u32 {
-        self.factor_frac + self.table_frac
+    /// How many shifts there are, none included; a power shifted further is below `2^-(result_frac + 1)`.
+    pub fn shifts(&self) -> u32 {
+        let step = 1 << self.step_bits;
+        (self.result_frac + 1 + 2 * step).div_ceil(step).min(1 << self.index_bits)
+    }
+
+    /// The ring of the product of factors: two of `2^(factor_frac + base)` at the most, less half of that.
+    pub fn product(&self) -> Fixed {
+        Fixed { bits: 2 * (self.factor_frac + (1 << self.step_bits)) + 1, frac: 2 * self.factor_frac }
+    }
+
+    /// The product before it is shifted.
+    pub fn unshifted(&self) -> Fixed {
+        Fixed { bits: self.ring + ((self.shifts() - 1) << self.step_bits), frac: self.result_frac }
     }
 
     /// Bits of `x` that are read, given its fraction bits.

@@ -9,7 +9,7 @@
 //! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; what is sent when is in
 //! [`schedule`], and what that costs in [`price`].
 
-use crate::bill::{Correlation, bill, power_table};
+use crate::bill::{Correlation, bill};
 use crate::file::Plan;
 use crate::price::{carry_digits, carry_levels, packed, plane_bytes};
 use crate::two_party::elementwise::{Elementwise, Slotted};
@@ -101,10 +101,6 @@ pub fn by_transfers(correlation: &Correlation) -> Transfers {
         Table { count, index_bits, ref rings, .. } => {
             server(rotated(count, index_bits, rings.iter().copied().max().unwrap_or(1)))
         }
-        Exp2 { .. } => {
-            let all = constituents(correlation);
-            all.iter().map(transfers).fold(Transfers::default(), |[a, b], [c, d]| [add(a, c), add(b, d)])
-        }
     }
 }
 
@@ -160,7 +156,6 @@ pub fn work(correlation: &Correlation) -> usize {
         CrossMul { count, bits, .. } => moved.max(count * bits as usize / 2),
         Mul { count, bits, .. } => moved.max(count * bits as usize),
         Table { count, index_bits, ref rings, .. } => moved + (count << (2 * index_bits)) / 32 * (1 + rings.len()),
-        Exp2 { .. } => constituents(correlation).iter().map(work).sum(),
         StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => {
             products(correlation).iter().map(|p| p.batch * p.rows * p.inner * p.columns / 8).sum()
         }
@@ -168,19 +163,7 @@ pub fn work(correlation: &Correlation) -> usize {
     }
 }
 
-/// The correlations that a correlation consists of, each made for itself: of a power its table, the product of factors and
-/// the triple; of all others themselves.
-pub fn constituents(correlation: &Correlation) -> Vec<Correlation> {
-    let Correlation::Exp2 { count, exp } = *correlation else { return vec![correlation.clone()] };
-    let (rings, values) = (vec![exp.ring], vec![power_table(exp)]);
-    vec![
-        Correlation::Table { count, index_bits: exp.index_bits, rings, values },
-        Correlation::CrossMul { count, period: count, bits: exp.ring + exp.factor_frac },
-        Correlation::Mul { count, each: 1, bits: exp.ring },
-    ]
-}
-
-/// The constituents of `correlation` cut into such of fewer elements, in order.
+/// `correlation` cut into such of fewer elements, in order.
 pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
     use Correlation::*;
     let cut = |count: usize, grain: usize, piece: &dyn Fn(usize) -> Correlation| -> Vec<Correlation> {
@@ -206,7 +189,6 @@ pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
             let (rings, values) = (rings.clone(), values.clone());
             Table { count, index_bits, rings, values }
         }),
-        Exp2 { .. } => constituents(correlation).iter().flat_map(pieces).collect(),
         // One factor for each element: no piece shares one with another.
         CrossMul { count, period, bits } if count == period => {
             cut(count, GRAIN, &|count| CrossMul { count, period: count, bits })

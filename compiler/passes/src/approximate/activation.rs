@@ -10,6 +10,7 @@
 
 use ptc_ir::graph::NodeId;
 use ptc_plan::operator::Operator;
+use ptc_plan::step::Fixed;
 
 use super::Builder;
 use crate::options::PassError;
@@ -116,6 +117,9 @@ const U_TERM: u32 = 3;
 const V_TERM: u32 = 4;
 const Q_TERM: u32 = 6;
 
+/// Fraction bits of a power of two, at the most.
+const MOST_POWER_FRAC: u32 = 26;
+
 /// The recipe where no tolerance is set.
 const STANDARD: usize = 1;
 
@@ -149,8 +153,12 @@ pub fn exp(b: &mut Builder) -> Result<NodeId, PassError> {
     let shifted = b.node(Operator::Offset { by: -top }, &[scaled], "shifted", low - top, 0.0);
     let range_bits = (top - low + 2.0).log2().ceil().max(1.0) as u32;
     let power = b.node(Operator::Exp2 { range_bits }, &[shifted], "exp2", 0.0, 1.0);
+    // What is left behind the scaling; a power of more bits has no ring.
+    let frac = (b.options.activation_frac + 1 + top.max(0.0) as u32).min(MOST_POWER_FRAC);
+    b.out.node_mut(power).fixed = Some(Fixed { bits: 0, frac });
+    let power = b.rescale(power, frac, "power");
     let out = b.node(Operator::Scale { by: top.exp2() }, &[power], "", 0.0, top.exp2());
-    b.note("2^whole by table times two private 2^fraction".to_string(), 1e-4, true);
+    b.note("product of two private 2^fraction, shifted by the whole part".to_string(), 1.1e-3, true);
     Ok(b.finish(out))
 }
 

@@ -16,8 +16,8 @@ const MOST_OCTAVES: i32 = 30;
 const RELATIVE_BITS: i32 = 13;
 /// Where the table begins; it covers one unit.
 const TABLE_LOW: f64 = 0.25;
-const LINE_FRAC: u32 = 15;
-const RESULT_BITS: i32 = 14;
+const LINE_FRAC: u32 = 14;
+const RESULT_BITS: i32 = 12;
 /// Fraction bits of the power that scales back, at the most.
 const FACTOR_FRAC: u32 = 20;
 
@@ -26,7 +26,7 @@ pub fn rsqrt(b: &mut Builder) -> Result<NodeId, PassError> {
 }
 
 pub fn reciprocal(b: &mut Builder) -> Result<NodeId, PassError> {
-    normalised(b, "reciprocal", 8, |x| 1.0 / x, |e| (-e).exp2())
+    normalised(b, "reciprocal", 7, |x| 1.0 / x, |e| (-e).exp2())
 }
 
 /// `f(x) = f(x·2^-e) · back(e)`; the table has `2^index_bits` lines.
@@ -107,7 +107,9 @@ fn normalised(
     // The smallest result keeps `RESULT_BITS` bits.
     let frac = (RESULT_BITS - ends.0.log2().floor() as i32).clamp(8, 30) as u32;
     let result = b.rescale(result, frac, "");
-    b.note(format!("{what}: octave of {}, table of {} lines", last - first, 1 << index_bits), error + 4e-5, true);
+    // Beside a value of at least 1: the factor of a slope of at most 2, the slope, the height and their sum are rounded.
+    let rounding = 4.0 * (-f64::from(LINE_FRAC)).exp2() + f64::from(-RESULT_BITS).exp2();
+    b.note(format!("{what}: octave of {}, table of {} lines", last - first, 1 << index_bits), error + rounding, true);
     let known = b.bound(b.input());
     let id = b.finish(result);
     let node = b.out.node_mut(id);

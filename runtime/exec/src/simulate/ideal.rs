@@ -169,10 +169,10 @@ impl Judge<'_> {
 
     fn exp2(&self, exp: Exp2) -> Option<String> {
         let expected = ideal::exp2(&self.given[0], self.input_ring().frac, exp);
-        let unit = f64::from(exp.result_frac()).exp2();
-        // Both parties' factors are rounded; an entry below the table's resolution is lost.
-        let relative = f64::from(exp.factor_frac).exp2().recip() * 2.1 * f64::from(1u32 << exp.step_bits);
-        let dropped = (2.0 * f64::from(1u32 << exp.step_bits) - f64::from(exp.table_frac) - 1.0).exp2();
+        let unit = f64::from(exp.result_frac).exp2();
+        // Both parties' factors are rounded, then their product and what it is shifted to.
+        let relative = f64::from(exp.factor_frac).exp2().recip() * 1.1;
+        let dropped = 2.0 / unit;
         let found = self.found[0].iter().map(|&x| to_signed(x, exp.ring) as f64 / unit);
         let expected: Vec<f64> = expected.into_iter().map(|x| x / unit).collect();
         let fits = |(found, expected): (f64, &f64)| (found - expected).abs() <= relative * expected.max(1e-9) + dropped;

@@ -318,7 +318,9 @@ async fn step(
         }
         StepOp::Exp2(exp) => {
             let frac = fixed(step.inputs[0]).frac;
-            one(exp2::exp2(&context, share(0), frac, *exp, supply.take(0).unwrap()).await?)
+            let (shifts, factors) = (supply.take(0).unwrap(), supply.take(0).unwrap());
+            let masks = exp2::Masks { shifts, factors, wrap: supply.take(0).unwrap(), gates: supply.take(0).unwrap() };
+            one(exp2::exp2(&context, share(0), frac, *exp, masks).await?)
         }
         StepOp::Max => {
             let width = *value(step.inputs[0]).shape.last().unwrap();

@@ -10,9 +10,7 @@ use ptc_plan::step::Party;
 struct Place {
     step: usize,
     correlation: Correlation,
-    /// By constituent, how many pieces it has.
-    cuts: Vec<usize>,
-    /// By piece, those of the first constituent first.
+    /// By piece.
     pieces: Vec<Option<Vec<Part>>>,
     held: Option<Held>,
 }
@@ -24,16 +22,15 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// For a plan of `steps` steps whose bill lists `correlations`, each with its step and the numbers of pieces of its
-    /// constituents.
+    /// For a plan of `steps` steps whose bill lists `correlations`, each with its step and the number of its pieces.
     pub fn new(
         party: Party,
         steps: usize,
-        correlations: impl Iterator<Item = (usize, Correlation, Vec<usize>)>,
+        correlations: impl Iterator<Item = (usize, Correlation, usize)>,
     ) -> Assembly {
-        let place = |(step, correlation, cuts): (usize, Correlation, Vec<usize>)| {
-            let pieces = (0..cuts.iter().sum()).map(|_| None).collect();
-            Place { step, correlation, cuts, pieces, held: None }
+        let place = |(step, correlation, pieces): (usize, Correlation, usize)| {
+            let pieces = (0..pieces).map(|_| None).collect();
+            Place { step, correlation, pieces, held: None }
         };
         Assembly { party, steps, places: correlations.map(place).collect() }
     }
@@ -43,9 +40,8 @@ impl Assembly {
         let place = &mut self.places[place];
         place.pieces[piece] = Some(parts);
         if place.pieces.iter().all(Option::is_some) {
-            let mut pieces = std::mem::take(&mut place.pieces).into_iter().flatten();
-            let constituents = place.cuts.iter().map(|cut| joined(pieces.by_ref().take(*cut).collect())).collect();
-            place.held = Some(assemble(&place.correlation, self.party, combined(&place.correlation, constituents)));
+            let pieces = std::mem::take(&mut place.pieces).into_iter().flatten().collect();
+            place.held = Some(assemble(&place.correlation, self.party, joined(pieces)));
         }
     }
 
@@ -57,15 +53,6 @@ impl Assembly {
         }
         supply
     }
-}
-
-/// The parts of a correlation from those of its constituents.
-fn combined(correlation: &Correlation, mut constituents: Vec<Vec<Part>>) -> Vec<Part> {
-    let Correlation::Exp2 { .. } = correlation else { return constituents.remove(0) };
-    let mut parts = constituents.into_iter().flatten();
-    let all: [Option<Part>; 7] = std::array::from_fn(|_| parts.next());
-    let [rotation, table, factor, crossed, a, b, product] = all;
-    [rotation, factor, a, b, table, crossed, product].into_iter().flatten().collect()
 }
 
 /// The same part of all pieces becomes one.

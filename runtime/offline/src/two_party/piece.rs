@@ -38,7 +38,6 @@ pub fn start(
             let tables = Tables { index_bits, rings: rings.clone(), values: values.clone() };
             rotated(party, count, tables, transfers, stream)
         }
-        Correlation::Exp2 { .. } => panic!("made of its constituents"),
         Correlation::StaticMatMul { .. } | Correlation::CrossMatMul { .. } | Correlation::MatMul { .. } => {
             panic!("made by encryption")
         }

@@ -18,7 +18,7 @@ use ptc_plan::bill::Correlation;
 use ptc_plan::step::Party;
 use ptc_plan::two_party::price::{Parts, parts};
 use ptc_plan::two_party::schedule::{Round, schedule};
-use ptc_plan::two_party::{Piece, constituents, pieces, products, slotwise, transfers, wraps};
+use ptc_plan::two_party::{Piece, pieces, products, slotwise, transfers, wraps};
 use ptc_ring::{Prg, Seed};
 use rayon::prelude::*;
 
@@ -50,8 +50,7 @@ pub fn run(
 ) -> Result<Supply, PeerError> {
     let rounds = schedule(&session.plan.batches, session.plan.extension, &mut session.stocked);
     let places = number(&session.plan, &mut session.pieces);
-    let cuts = |whole: &Correlation| constituents(whole).iter().map(|part| pieces(part).len()).collect();
-    let of_bill = session.plan.bill.iter().map(|(step, whole)| (*step, whole.clone(), cuts(whole)));
+    let of_bill = session.plan.bill.iter().map(|(step, whole)| (*step, whole.clone(), pieces(whole).len()));
     let assembly = Mutex::new(Assembly::new(session.party, session.plan.steps, of_bill));
     let Session { party, backend, plan, keys, transfers: ends, sent, received, seed, spent, .. } = session;
     let query = Query { party: *party, plan, seed, spent, weights, places: &places, assembly: &assembly };

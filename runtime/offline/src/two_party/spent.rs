@@ -52,6 +52,5 @@ pub fn kind(correlation: &Correlation) -> &'static str {
         Correlation::BitToShare { .. } => "shared bits",
         Correlation::Gate { .. } => "gates",
         Correlation::Table { .. } => "tables",
-        Correlation::Exp2 { .. } => "powers",
     }
 }

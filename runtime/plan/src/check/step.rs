@@ -372,9 +372,8 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
     let limits = (1..=MAX_INDEX_BITS).contains(&exp.index_bits)
         && (1..=4).contains(&exp.step_bits)
         && (1..=24).contains(&exp.factor_frac)
-        && (1..=48).contains(&exp.table_frac)
-        && (1..=64).contains(&exp.ring)
-        && exp.ring + exp.factor_frac <= 64;
+        && (1..=2 * exp.factor_frac).contains(&exp.result_frac)
+        && (1..=64).contains(&exp.ring);
     if !limits {
         return Err(format!("{exp:?} is outside the limits"));
     }
@@ -383,8 +382,12 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
         return Err(format!("{exp:?} asks for more than 29 bits of a factor of {}", describe(x)));
     }
     // `2^x` is at most 2, and signed.
-    if exp.result_frac() + 3 > exp.ring {
-        return Err(format!("a ring of {} bits cannot hold {} fraction bits", exp.ring, exp.result_frac()));
+    if exp.result_frac + 3 > exp.ring {
+        return Err(format!("a ring of {} bits cannot hold {} fraction bits", exp.ring, exp.result_frac));
+    }
+    let (product, unshifted) = (exp.product(), exp.unshifted());
+    if unshifted.bits > 64 || rescale_growth(product, unshifted) == 0 {
+        return Err(format!("{exp:?} shifts in a ring of {} bits", unshifted.bits));
     }
     if exp.input_bits(from.frac) > from.bits {
         return Err(format!("{} has not the {} bits that are read", describe(x), exp.input_bits(from.frac)));
@@ -392,7 +395,7 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
     if (x.len() << exp.index_bits) > MAX_TABLE_ELEMENTS {
         return Err(format!("look-ups of {} in tables of 2^{} entries", describe(x), exp.index_bits));
     }
-    formed(out, Form::Share(Fixed { bits: exp.ring, frac: exp.result_frac() }))?;
+    formed(out, Form::Share(Fixed { bits: exp.ring, frac: exp.result_frac }))?;
     shaped(out, &x.shape)
 }
 
