@@ -31,7 +31,7 @@ pub enum Keys {
 }
 
 /// Products of numbers in a second of the slowest machine worth running on.
-const SLOWEST_TERMS_A_SECOND: usize = 1 << 20;
+const SLOWEST_TERMS_A_SECOND: usize = 1 << 22;
 
 /// Fresh keys: the client makes them, the server gets what is public of them.
 pub fn open(prepared: &Prepared, peer: &mut dyn Channel) -> Result<Encryption, RunError> {

@@ -111,7 +111,7 @@ fn dealing_patience(plan: &Plan) -> Duration {
 
 /// Between two messages the other party works on a few batches: as long as the slowest machine worth running on takes.
 fn working_patience(plan: &Plan) -> Duration {
-    const SLOWEST_TRANSFERS_A_SECOND: usize = 200_000;
+    const SLOWEST_TRANSFERS_A_SECOND: usize = 1_000_000;
     const BATCHES: usize = 3;
     let work = |batch: two_party::Batch| batch.pieces.iter().map(|piece| two_party::work(&piece.correlation)).sum();
     let most: usize = two_party::batches(plan).into_iter().map(work).max().unwrap_or(0);
