@@ -44,3 +44,24 @@ impl Clone for Aligned {
         copy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_start_on_a_line() {
+        for len in [0, 1, 8, 4096, 12345] {
+            let mut aligned = Aligned::zeros(len);
+            assert!(aligned.words().len() == len && aligned.words().iter().all(|word| *word == 0));
+            assert_eq!(aligned.words().as_ptr() as usize % 64, 0);
+            aligned.words_mut().iter_mut().zip(1..).for_each(|(word, at)| *word = at);
+            let copy = aligned.clone();
+            assert!(copy.words() == aligned.words() && copy.words().as_ptr() as usize % 64 == 0);
+            aligned.truncate(len / 2);
+            assert_eq!(aligned.words(), &copy.words()[..len / 2]);
+            aligned.wipe();
+            assert!(aligned.words.iter().all(|word| *word == 0));
+        }
+    }
+}

@@ -60,3 +60,26 @@ fn dot_body(prime: &Prime, inner: usize, a: &[&[u64]], b: &[&[u64]], out: &mut [
 pub fn fits(slots: usize) -> bool {
     slots.is_multiple_of(WIDTH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prime::{RADIX_MASK, choose};
+
+    #[test]
+    fn narrow_vectors_do_as_wide_ones() {
+        if !works() {
+            return;
+        }
+        let prime = choose(128, &[50])[0];
+        let runs: Vec<Vec<u64>> = (0..40u64)
+            .map(|run| (0..64).map(|at| (run << 6 | at).wrapping_mul(0x9e37_79b9_7f4a_7c15) & RADIX_MASK).collect())
+            .collect();
+        let runs: Vec<&[u64]> = runs.iter().map(|run| &run[..]).collect();
+        let [mut wide, mut narrow] = [vec![0; 64], vec![1; 64]];
+        dot(&prime, 20, &runs[..20], &runs[20..], &mut [&mut wide[..]]);
+        // SAFETY: the machine has what the function needs, as asked above.
+        unsafe { dot_narrow(&prime, 20, &runs[..20], &runs[20..], &mut [&mut narrow[..]]) };
+        assert!(wide == narrow);
+    }
+}

@@ -109,8 +109,10 @@ impl Constants {
     /// The residue's word.
     #[inline(always)]
     pub fn finish(self, x: f64) -> u64 {
-        let x = self.reduce(x);
-        let x = x + if x < 0.0 { self.prime } else { 0.0 };
+        // Zero has one sign here, so that only what is below it has the sign bit.
+        let x = self.reduce(x) + 0.0;
+        let negative = (x.to_bits() as i64 >> 63) as u64;
+        let x = x + f64::from_bits(self.prime.to_bits() & negative);
         (x + MAGIC).to_bits() ^ MAGIC.to_bits()
     }
 
@@ -298,5 +300,33 @@ fn inverse_tail(transform: &Transform, constants: Constants, words: &mut [u64; B
     }
     for (words, row) in words.as_chunks_mut::<8>().0.iter_mut().zip(&rows) {
         *words = row.map(f64::to_bits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ntt::Backend;
+    use crate::prime::choose;
+
+    #[test]
+    fn narrow_vectors_do_as_wide_ones() {
+        if !works() {
+            return;
+        }
+        for (degree, bits) in [(128, 30), (4096, 36), (8192, 50)] {
+            let prime = choose(degree, &[bits])[0];
+            let transform = Transform::with_backend(prime, degree, Backend::Float);
+            let words: Vec<u64> =
+                (0..degree as u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15) % prime.value()).collect();
+            let (mut wide, mut narrow) = (words.clone(), words.clone());
+            transform.forward(&mut wide);
+            // SAFETY: the machine has what the function needs, as asked above.
+            unsafe { forward_narrow(&transform, &mut narrow, 0, degree) };
+            assert!(wide == narrow, "forward, {bits} bits, degree {degree}");
+            // SAFETY: as before.
+            unsafe { inverse_narrow(&transform, &mut narrow) };
+            assert!(words == narrow, "inverse, {bits} bits, degree {degree}");
+        }
     }
 }
