@@ -377,8 +377,9 @@ def cold_sessions(bench, name, mode, sessions):
     print(f"  {name + ' ' + mode:20} {columns}   {row['bytes'] / 1e6:8.2f}   {noise(row)}")
     for role, parts in zip(("client", "server"), row["source"]):
         if parts:
-            told = ", ".join(f"{part.replace('_', ' ')} {seconds:.2f}" for part, seconds in parts.items())
-            print(f"  {'':20} {role}, seconds of the offline phase: {told}")
+            largest = sorted(((seconds, part) for part, seconds in parts.items() if seconds >= 0.01), reverse=True)
+            told = ", ".join(f"{part} {seconds:.2f}" for seconds, part in largest)
+            print(f"  {'':20} {role}, offline seconds, side by side: {told}")
     return row
 
 
@@ -457,6 +458,37 @@ def linked(bench):
         }
         bench.results["links"][f"{name} {profile} emulated"] = row
         print(f"  {name:10} {profile}, emulated: {row['online_seconds']:.2f} s online   {noise(row)}")
+
+
+def primitives(bench):
+    """The two primitives that two parties alone live on: transforms of polynomials, and transfers."""
+    before = os.getloadavg()[0]
+    transforms, transfers = rates("ptc-he"), rates("ptc-ot")
+    rows = [line.split() for line in transforms if line.split()[:1] == ["4096"]]
+    rest = [line.split() for line in transfers]
+    millions = {row[0]: float(row[-2]) for row in rest if row and row[0] in TRANSFER_RATES}
+    if not rows or len(millions) < len(TRANSFER_RATES):
+        raise Failure("the examples `rates` print other tables than expected")
+    fastest = min(float(row[2]) for row in rows)
+    bench.results["primitives"] = {
+        "transform_microseconds": fastest, "million_transfers_per_cpu_second": millions,
+        "load": [before, os.getloadavg()[0]],
+    }  # fmt: skip
+    what = "forward transform, N=4096, microseconds on one core"
+    bench.bar(what, f"{fastest:.1f}", fastest <= NTT_MICROSECONDS, f"<= {NTT_MICROSECONDS}")
+    for name, least in TRANSFER_RATES.items():
+        what = f"{name} transfers at 2^20, millions a CPU-second of both parties"
+        bench.bar(what, f"{millions[name]:.1f}", millions[name] >= least, f">= {least}")
+
+
+def rates(crate):
+    command = ["cargo", "run", "--quiet", "--release", "-p", crate, "--example", "rates"]
+    if not shutil.which("cargo"):
+        raise Failure("`cargo` is not on the PATH\nhint: install Rust")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise Failure(f"`{' '.join(command)}` failed:\n{done.stderr[-2000:]}")
+    return done.stdout.splitlines()
 
 
 def ring(bench):
