@@ -86,3 +86,70 @@ impl Batch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bill::Correlation;
+    use crate::two_party::{Piece, pieces};
+
+    fn batch(correlations: &[Correlation]) -> Batch {
+        let piece = |correlation: &Correlation| Piece { step: 0, place: 0, correlation: correlation.clone() };
+        Batch { pieces: correlations.iter().map(piece).collect() }
+    }
+
+    #[test]
+    fn batches_follow_each_other() {
+        let product = Correlation::CrossMatMul { rows: 4, inner: 4, columns: 4, bits: 30 };
+        let wraps = |count| Correlation::Wrap { count, bits: 9 };
+        let batches = [batch(&[wraps(100), product]), batch(&[wraps(50)]), batch(&[wraps(7)])];
+        let mut stock = Stock::default();
+        let rounds = schedule(&batches, Extension::Subfield { bits: 1 }, &mut stock);
+        let round = |extended: usize, corrected, encrypted, multiplied| Round {
+            extended: [extended, 0],
+            corrected,
+            encrypted,
+            multiplied,
+            wrapped: None,
+        };
+        let expected = [
+            round(100, None, Some(0), None),
+            round(50, Some(0), None, None),
+            round(7, Some(1), None, Some(0)),
+            round(0, Some(2), None, None),
+        ];
+        assert_eq!(rounds, expected);
+        assert_eq!(stock, [0, 0]);
+        assert!(schedule(&[], Extension::Silent, &mut stock).is_empty());
+    }
+
+    #[test]
+    fn stocks_last_from_query_to_query() {
+        let batches = [batch(&[Correlation::And { count: 300_000 }])];
+        let (mut stock, mut made, mut used) = (Stock::default(), [0; 2], 0);
+        for _ in 0..7 {
+            let rounds = schedule(&batches, Extension::Silent, &mut stock);
+            rounds.iter().for_each(|round| (0..2).for_each(|sender| made[sender] += round.extended[sender]));
+            used += 300_000;
+            assert_eq!(stock, made.map(|made| made - used));
+            assert!(stock.iter().all(|left| *left < Extension::Silent.yields(1)));
+        }
+    }
+
+    #[test]
+    fn pieces_are_whole_words_of_all_elements() {
+        for count in [0, 1, 64, 1_000_003] {
+            for whole in [Correlation::Compare { count, bits: 18 }, Correlation::Gate { count, bits: 37 }] {
+                let counts: Vec<usize> = pieces(&whole)
+                    .iter()
+                    .map(|piece| match *piece {
+                        Correlation::Compare { count, .. } | Correlation::Gate { count, .. } => count,
+                        _ => panic!("a piece of another kind"),
+                    })
+                    .collect();
+                assert_eq!(counts.iter().sum::<usize>(), count);
+                assert!(counts[..counts.len() - 1].iter().all(|count| count % 64 == 0), "{counts:?}");
+            }
+        }
+    }
+}
