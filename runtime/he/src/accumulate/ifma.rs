@@ -66,13 +66,18 @@ pub fn dot(prime: &Prime, inner: usize, a: &[&[u64]], b: &[&[u64]], out: &mut [&
             while column < columns {
                 let width = if column + 2 <= columns { 2 } else { 1 };
                 let tile = Tile { prime, inner, columns, row, column, run };
-                match (height, width) {
-                    (4, 2) => tile.multiply::<4, 2>(a, b, out),
-                    (4, _) => tile.multiply::<4, 1>(a, b, out),
-                    (2, 2) => tile.multiply::<2, 2>(a, b, out),
-                    (2, _) => tile.multiply::<2, 1>(a, b, out),
-                    (_, 2) => tile.multiply::<1, 2>(a, b, out),
-                    _ => tile.multiply::<1, 1>(a, b, out),
+                match (height, width, run.is_multiple_of(16)) {
+                    (4, 2, _) => tile.multiply::<4, 2, 1>(a, b, out),
+                    (4, _, true) => tile.multiply::<4, 1, 2>(a, b, out),
+                    (4, _, false) => tile.multiply::<4, 1, 1>(a, b, out),
+                    (2, 2, true) => tile.multiply::<2, 2, 2>(a, b, out),
+                    (2, 2, false) => tile.multiply::<2, 2, 1>(a, b, out),
+                    (2, _, true) => tile.multiply::<2, 1, 2>(a, b, out),
+                    (2, _, false) => tile.multiply::<2, 1, 1>(a, b, out),
+                    (_, 2, true) => tile.multiply::<1, 2, 2>(a, b, out),
+                    (_, 2, false) => tile.multiply::<1, 2, 1>(a, b, out),
+                    (_, _, true) => tile.multiply::<1, 1, 2>(a, b, out),
+                    (_, _, false) => tile.multiply::<1, 1, 1>(a, b, out),
                 }
                 column += width;
             }
@@ -92,10 +97,12 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// `VECTORS` vectors of slots at a time.
+    ///
     /// # Safety
-    /// The tile lies inside matrices whose entries all have `run` words, a multiple of eight.
+    /// The tile lies inside matrices whose entries all have `run` words, a multiple of `8·VECTORS`.
     #[target_feature(enable = "avx512f,avx512ifma")]
-    unsafe fn multiply<const ROWS: usize, const COLUMNS: usize>(
+    unsafe fn multiply<const ROWS: usize, const COLUMNS: usize, const VECTORS: usize>(
         &self,
         a: &[&[u64]],
         b: &[&[u64]],
@@ -103,28 +110,36 @@ impl Tile<'_> {
     ) {
         let constants = Constants::new(self.prime);
         let zero = _mm512_setzero_si512();
-        for at in (0..self.run).step_by(8) {
-            let (mut low, mut high) = ([[zero; COLUMNS]; ROWS], [[zero; COLUMNS]; ROWS]);
+        for at in (0..self.run).step_by(8 * VECTORS) {
+            let mut low = [[[zero; VECTORS]; COLUMNS]; ROWS];
+            let mut high = [[[zero; VECTORS]; COLUMNS]; ROWS];
             for first in (0..self.inner).step_by(LONGEST) {
                 if first > 0 {
-                    for (low, high) in low.as_flattened_mut().iter_mut().zip(high.as_flattened_mut()) {
+                    let sums = low.as_flattened_mut().as_flattened_mut().iter_mut();
+                    for (low, high) in sums.zip(high.as_flattened_mut().as_flattened_mut()) {
                         (*low, *high) = (constants.reduce_sum(*low, *high), zero);
                     }
                 }
                 for k in first..self.inner.min(first + LONGEST) {
-                    // SAFETY: as the caller promises; eight words are left at `at`.
+                    // SAFETY: as the caller promises; so many words are left at `at`.
                     unsafe {
-                        let mut right = [zero; COLUMNS];
+                        let mut right = [[zero; VECTORS]; COLUMNS];
                         for (column, right) in right.iter_mut().enumerate() {
-                            let entry = b.get_unchecked(k * self.columns + self.column + column);
-                            *right = load(entry.as_ptr().add(at));
+                            let entry = b.get_unchecked(k * self.columns + self.column + column).as_ptr().add(at);
+                            for (vector, right) in right.iter_mut().enumerate() {
+                                *right = load(entry.add(8 * vector));
+                            }
                         }
                         for row in 0..ROWS {
-                            let entry = a.get_unchecked((self.row + row) * self.inner + k);
-                            let left = load(entry.as_ptr().add(at));
-                            for column in 0..COLUMNS {
-                                low[row][column] = _mm512_madd52lo_epu64(low[row][column], left, right[column]);
-                                high[row][column] = _mm512_madd52hi_epu64(high[row][column], left, right[column]);
+                            let entry = a.get_unchecked((self.row + row) * self.inner + k).as_ptr().add(at);
+                            for vector in 0..VECTORS {
+                                let left = load(entry.add(8 * vector));
+                                for column in 0..COLUMNS {
+                                    let right = right[column][vector];
+                                    let (low, high) = (&mut low[row][column][vector], &mut high[row][column][vector]);
+                                    *low = _mm512_madd52lo_epu64(*low, left, right);
+                                    *high = _mm512_madd52hi_epu64(*high, left, right);
+                                }
                             }
                         }
                     }
@@ -132,10 +147,12 @@ impl Tile<'_> {
             }
             for row in 0..ROWS {
                 for column in 0..COLUMNS {
-                    let sum = constants.reduce_sum(low[row][column], high[row][column]);
-                    let out = &mut out[(self.row + row) * self.columns + self.column + column][at..at + 8];
-                    // SAFETY: eight words, as just cut out.
-                    unsafe { store(out.as_mut_ptr(), sum) }
+                    let out = &mut out[(self.row + row) * self.columns + self.column + column];
+                    for (vector, out) in out[at..at + 8 * VECTORS].as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                        let sum = constants.reduce_sum(low[row][column][vector], high[row][column][vector]);
+                        // SAFETY: eight words.
+                        unsafe { store(out.as_mut_ptr(), sum) }
+                    }
                 }
             }
         }
