@@ -57,7 +57,7 @@ mod tests {
             assert_eq!(aligned.words().as_ptr() as usize % 64, 0);
             aligned.words_mut().iter_mut().zip(1..).for_each(|(word, at)| *word = at);
             let copy = aligned.clone();
-            assert!(copy.words() == aligned.words() && copy.words().as_ptr() as usize % 64 == 0);
+            assert!(copy.words() == aligned.words() && (copy.words().as_ptr() as usize).is_multiple_of(64));
             aligned.truncate(len / 2);
             assert_eq!(aligned.words(), &copy.words()[..len / 2]);
             aligned.wipe();
