@@ -59,9 +59,9 @@ class Session:
         """Of a session with one query: all that follows the handshake and the public parameters."""
         return sum(self.client["phases"][phase]["seconds"] for phase in ("weights", "offline", "online"))
 
-    def cold_bytes(self):
+    def cold_bytes(self, *phases):
         """Both directions, handshake and public parameters not counted."""
-        phases = [self.client["phases"][phase] for phase in ("weights", "offline", "online")]
+        phases = [self.client["phases"][phase] for phase in phases or ("weights", "offline", "online")]
         return sum(phase[key] for phase in phases for key in ("sent_bytes", "received_bytes"))
 
     def per_query(self, phase):
