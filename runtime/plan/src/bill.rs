@@ -199,7 +199,7 @@ pub fn leaf_products(bits: u32) -> usize {
 /// stands for `I - 2^index_bits` steps.
 pub fn shift_table(exp: Exp2) -> Vec<Vec<u64>> {
     let entries = 1u64 << exp.index_bits;
-    let row = |shift: u64| (0..entries).map(|index| u64::from((index + shift) % entries == 0)).collect();
+    let row = |shift: u64| (0..entries).map(|index| u64::from((index + shift).is_multiple_of(entries))).collect();
     (0..u64::from(exp.shifts())).map(row).collect()
 }
 

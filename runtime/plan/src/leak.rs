@@ -40,7 +40,9 @@ pub fn leaks(op: &StepOp) -> Leak {
         StepOp::Compare { .. } | StepOp::And | StepOp::BitToShare => nothing(MASKED_BITS),
         StepOp::Gate => nothing("the bit and the value are opened under uniform masks that are used once"),
         StepOp::Table { .. } => nothing("the index is opened plus a uniform rotation that is used once"),
-        StepOp::Exp2(_) => nothing("index, factors, wrap, shifts and shifted products are opened under uniform masks that are used once"),
+        StepOp::Exp2(_) => nothing(
+            "index, factors, wrap, shifts and shifted products are opened under uniform masks that are used once",
+        ),
         StepOp::Max => nothing("the winners of each level stay shared; comparisons and gates open masked values only"),
         StepOp::Reveal { to } => {
             Leak { to: Some(*to), because: "the value is opened because the source says so; the sender learns nothing" }
