@@ -16,7 +16,7 @@ use ptc_ring::Share;
 use ptc_ring::pack::{pack, packed_len, unpack};
 use ptc_ring::tensor::{mask, reduce_slice};
 
-use super::made::{Started, planes, ring};
+use super::made::{Started, Words, planes, ring};
 use super::product::{check_length, masked};
 use super::transfers::{BLOCK, Received, Room, Sent, Transfers};
 use super::triple::nothing;
@@ -62,9 +62,9 @@ pub fn bit_to_share(party: Party, count: usize, bits: u32, transfers: Transfers)
 pub fn and(count: usize, transfers: Transfers) -> Started {
     Started::new(vec![], move |message| {
         nothing(message)?;
-        let mut factors = transfers.received.choice_planes(1, count);
-        let [b, product] = joined(&factors, &transfers, 0, count, 1, &mut Room::new());
-        factors.extend(b);
+        let a = transfers.received.choice_planes(1, count);
+        let [b, product] = joined(&a, &transfers, 0, count, 1, &mut Room::new());
+        let factors = Words::new([&a[..], &b[..]].concat());
         Ok(vec![planes(count, 2, factors), planes(count, 1, product)])
     })
 }
@@ -78,13 +78,13 @@ pub fn joined(
     count: usize,
     width: usize,
     room: &mut Room,
-) -> [Vec<u64>; 2] {
+) -> [Words; 2] {
     let [mut zeros, mut ones] = transfers.sent.planes(at, count, width, room);
     let chosen = transfers.received.planes(at, count, width, room);
-    ones.iter_mut().zip(&zeros).for_each(|(one, zero)| *one ^= zero);
+    ones.iter_mut().zip(zeros.iter()).for_each(|(one, zero)| *one ^= zero);
     // a0·b0, and shares of a1·b0, of a0·b1.
     let own = ones.iter().zip(choices.iter().cycle());
-    zeros.iter_mut().zip(own.zip(&chosen)).for_each(|(zero, ((b, a), chosen))| *zero ^= a & b ^ chosen);
+    zeros.iter_mut().zip(own.zip(chosen.iter())).for_each(|(zero, ((b, a), chosen))| *zero ^= a & b ^ chosen);
     [ones, zeros]
 }
 
@@ -168,9 +168,9 @@ fn less_twice(plane: &[u64], product: &Share, bits: u32) -> Share {
 }
 
 /// The server's bits, its share of the products in `Z_2^bits`, and the message.
-fn send_bit_product(sent: &Sent, count: usize, bits: u32) -> (Vec<u64>, Share, Vec<u8>) {
+fn send_bit_product(sent: &Sent, count: usize, bits: u32) -> (Words, Share, Vec<u8>) {
     let (mut share, mut corrections) = (Share::zeros(bits, count), Share::zeros(bits, count));
-    let mut own = vec![0; count.div_ceil(64)];
+    let mut own = Words::new(vec![0; count.div_ceil(64)]);
     let mut room = Room::new();
     for first in (0..count).step_by(BLOCK) {
         let length = BLOCK.min(count - first);

@@ -18,7 +18,7 @@ use ptc_plan::bill::leaf_products;
 use ptc_plan::step::Party;
 
 use super::bits::joined;
-use super::made::{Started, parse_planes, planes};
+use super::made::{Started, Words, parse_planes, planes};
 use super::product::check_length;
 use super::transfers::{Received, Room, Sent, Transfers};
 use super::triple::nothing;
@@ -34,10 +34,14 @@ pub fn comparison(party: Party, count: usize, bits: u32, mut transfers: Transfer
     let low = bits as usize - 1;
     let stride = count.div_ceil(64);
     let digits = low / 2;
+    // All planes have room before they come: a secret is not moved.
+    let [of_masks, of_products] = planes_of(bits);
+    let mut masks = Words::with_capacity(of_masks * stride);
+    let mut products = Words::with_capacity(of_products * stride);
     match party {
         Party::Server => {
             let own = transfers.sent.take(low * count);
-            let (mut masks, mut products, message) = send_leaves(&own, count, low);
+            let message = send_leaves(&own, count, low, &mut masks, &mut products);
             Started::new(message, move |message| {
                 nothing(message)?;
                 tree(count, bits, &transfers, &mut masks, &mut products);
@@ -49,7 +53,7 @@ pub fn comparison(party: Party, count: usize, bits: u32, mut transfers: Transfer
             Started::new(vec![], move |message| {
                 check_length(message, 8 * stride * CORRECTIONS * digits)?;
                 let corrections = parse_planes(message);
-                let (mut masks, mut products) = receive_leaves(&other, count, low, &corrections);
+                receive_leaves(&other, count, low, &corrections, &mut masks, &mut products);
                 tree(count, bits, &transfers, &mut masks, &mut products);
                 Ok(parts(count, bits, masks, products))
             })
@@ -57,23 +61,27 @@ pub fn comparison(party: Party, count: usize, bits: u32, mut transfers: Transfer
     }
 }
 
-fn parts(count: usize, bits: u32, masks: Vec<u64>, products: Vec<u64>) -> Vec<ptc_correlation::assemble::Piece> {
-    let levels = carry_layout(bits);
-    let of_tree = |each: usize| levels.iter().map(|level| each * level.pairs - 1).sum::<usize>();
-    let (low, leaves) = (bits as usize - 1, leaf_products(bits));
-    vec![planes(count, low + of_tree(3), masks), planes(count, leaves + of_tree(2), products)]
+fn parts(count: usize, bits: u32, masks: Words, products: Words) -> Vec<ptc_correlation::assemble::Piece> {
+    let [of_masks, of_products] = planes_of(bits);
+    vec![planes(count, of_masks, masks), planes(count, of_products, products)]
 }
 
-/// Planes of `alpha`, of shares of products, and the message.
-fn send_leaves(sent: &Sent, count: usize, low: usize) -> (Vec<u64>, Vec<u64>, Vec<u8>) {
-    let stride = count.div_ceil(64);
-    let (mut masks, mut products, mut message) = (vec![], vec![], vec![]);
+/// Planes of masks and of products.
+fn planes_of(bits: u32) -> [usize; 2] {
+    let levels = carry_layout(bits);
+    let of_tree = |each: usize| levels.iter().map(|level| each * level.pairs - 1).sum::<usize>();
+    [bits as usize - 1 + of_tree(3), leaf_products(bits) + of_tree(2)]
+}
+
+/// Appends planes of `alpha` and of shares of products; the message.
+fn send_leaves(sent: &Sent, count: usize, low: usize, masks: &mut Words, products: &mut Words) -> Vec<u8> {
+    let (stride, mut message) = (count.div_ceil(64), vec![]);
     let mut room = Room::new();
     for at in (0..low).step_by(2) {
         if at + 1 == low {
             let [zeros, ones] = sent.planes(at * count, count, 1, &mut room);
-            masks.extend(zeros.iter().zip(&ones).map(|(zero, one)| zero ^ one));
-            products.extend(zeros);
+            masks.extend(zeros.iter().zip(&*ones).map(|(zero, one)| zero ^ one));
+            products.extend(zeros.iter().copied());
             continue;
         }
         let [lower_zeros, lower_ones] = sent.planes(at * count, count, LEAF_BITS, &mut room);
@@ -85,8 +93,7 @@ fn send_leaves(sent: &Sent, count: usize, low: usize) -> (Vec<u64>, Vec<u64>, Ve
         for which in 0..2 {
             masks.extend((0..stride).map(|i| lower(i)[which]));
         }
-        let first = products.len();
-        products.resize(first + CORRECTIONS * stride, 0);
+        let products = products.more(CORRECTIONS * stride);
         let mut sent = [(); CORRECTIONS].map(|()| Vec::with_capacity(stride));
         for i in 0..stride {
             let [alpha0, alpha1] = lower(i);
@@ -104,29 +111,34 @@ fn send_leaves(sent: &Sent, count: usize, low: usize) -> (Vec<u64>, Vec<u64>, Ve
             ];
             sent.iter_mut().zip(corrections).for_each(|(plane, word)| plane.push(word));
             let shares = [z1(0), z0(0), z0(1), z1(1), z0(2), share];
-            shares.into_iter().enumerate().for_each(|(which, word)| products[first + which * stride + i] = word);
+            shares.into_iter().enumerate().for_each(|(which, word)| products[which * stride + i] = word);
         }
         message.extend(sent.iter().flatten().flat_map(|word| word.to_le_bytes()));
     }
-    (masks, products, message)
+    message
 }
 
-/// Planes of `beta`, and of shares of products.
-fn receive_leaves(received: &Received, count: usize, low: usize, corrections: &[u64]) -> (Vec<u64>, Vec<u64>) {
+/// Appends planes of `beta` and of shares of products.
+fn receive_leaves(
+    received: &Received,
+    count: usize,
+    low: usize,
+    corrections: &[u64],
+    masks: &mut Words,
+    products: &mut Words,
+) {
     let stride = count.div_ceil(64);
-    let masks = received.choice_planes(low, count);
-    let mut products = vec![];
+    masks.extend(received.choice_planes(low, count).iter().copied());
     let mut room = Room::new();
     for at in (0..low).step_by(2) {
         if at + 1 == low {
-            products.extend(received.planes(at * count, count, 1, &mut room));
+            products.extend(received.planes(at * count, count, 1, &mut room).iter().copied());
             continue;
         }
         let lower = received.planes(at * count, count, LEAF_BITS, &mut room);
         let upper = received.planes((at + 1) * count, count, LEAF_BITS - 1, &mut room);
         let corrections = &corrections[at / 2 * CORRECTIONS * stride..];
-        let first = products.len();
-        products.resize(first + CORRECTIONS * stride, 0);
+        let products = products.more(CORRECTIONS * stride);
         for i in 0..stride {
             let (s0, s1) = (|bit: usize| lower[bit * stride + i], |bit: usize| upper[bit * stride + i]);
             let (beta0, beta1) = (masks[at * stride + i], masks[(at + 1) * stride + i]);
@@ -141,14 +153,13 @@ fn receive_leaves(received: &Received, count: usize, low: usize, corrections: &[
                 s0(2) ^ beta0 & correction(2),
                 pad ^ four,
             ];
-            shares.into_iter().enumerate().for_each(|(which, word)| products[first + which * stride + i] = word);
+            shares.into_iter().enumerate().for_each(|(which, word)| products[which * stride + i] = word);
         }
     }
-    (masks, products)
 }
 
 /// The tree's pairs: choices are `a`; differences of strings `b` and, but for a level's lowest pair, `c`.
-fn tree(count: usize, bits: u32, transfers: &Transfers, masks: &mut Vec<u64>, products: &mut Vec<u64>) {
+fn tree(count: usize, bits: u32, transfers: &Transfers, masks: &mut Words, products: &mut Words) {
     let pairs: usize = carry_layout(bits).iter().map(|level| level.pairs).sum();
     let choices = transfers.received.choice_planes(pairs, count);
     let mut choices = choices.chunks(count.div_ceil(64).max(1));
@@ -159,9 +170,8 @@ fn tree(count: usize, bits: u32, transfers: &Transfers, masks: &mut Vec<u64>, pr
             let a = choices.next().unwrap_or_default();
             let width = if pair == 0 { 1 } else { 2 };
             let [factors, both] = joined(a, transfers, at, count, width, &mut room);
-            masks.extend_from_slice(a);
-            masks.extend(factors);
-            products.extend(both);
+            masks.extend(a.iter().chain(&*factors).copied());
+            products.extend(both.iter().copied());
             at += count;
         }
     }

@@ -12,8 +12,8 @@ use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, Part as Wire, bill};
 use ptc_plan::file::{Objective, Trust};
 use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
-use ptc_plan::two_party::price;
 use ptc_plan::two_party::by_transfers as needed;
+use ptc_plan::two_party::price;
 use ptc_ring::Seed;
 use ptc_ring::tensor::{clear_tail, mask};
 

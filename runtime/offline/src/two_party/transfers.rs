@@ -12,6 +12,8 @@ use ptc_ring::BitShare;
 use ptc_ring::planes::to_planes;
 use ptc_ring::tensor::{clear_tail, wipe};
 
+use super::made::Words;
+
 /// Transfers, or elements, that are worked on at a time: their strings stay in the first cache.
 pub const BLOCK: usize = 512;
 
@@ -119,8 +121,8 @@ impl Received {
 
     /// Planes of choices: `count` transfers each, from the first on. Bits beyond `count` are zero: they are choices of other
     /// transfers, and planes are opened by whole words.
-    pub fn choice_planes(&self, planes: usize, count: usize) -> Vec<u64> {
-        let mut out = Vec::with_capacity(planes * count.div_ceil(64));
+    pub fn choice_planes(&self, planes: usize, count: usize) -> Words {
+        let mut out = Words::with_capacity(planes * count.div_ceil(64));
         for plane in 0..planes {
             let start = out.len();
             out.extend((0..count.div_ceil(64)).map(|word| self.choices(plane * count + word * 64)));
@@ -234,7 +236,7 @@ fn longer(
 /// The low bits of strings, in planes.
 impl Sent {
     /// `planes` planes of the zero string's bits, then of the other's, for `count` transfers from `at` on.
-    pub fn planes(&self, at: usize, count: usize, planes: usize, room: &mut Room) -> [Vec<u64>; 2] {
+    pub fn planes(&self, at: usize, count: usize, planes: usize, room: &mut Room) -> [Words; 2] {
         assert!(planes <= 32, "{planes} bits of both strings in a word");
         room.fit(BLOCK);
         let [a, b] = &mut room.0;
@@ -247,15 +249,14 @@ impl Sent {
                 *word = *a as u64 & low | (*b as u64 & low) << planes;
             });
         });
-        let mut zeros = all;
-        let ones = zeros.split_off(planes * count.div_ceil(64));
-        [zeros, ones]
+        let (zeros, ones) = all.split_at(planes * count.div_ceil(64));
+        [zeros, ones].map(|words| Words::new(words.to_vec()))
     }
 }
 
 impl Received {
     /// The same of the chosen strings.
-    pub fn planes(&self, at: usize, count: usize, planes: usize, room: &mut Room) -> Vec<u64> {
+    pub fn planes(&self, at: usize, count: usize, planes: usize, room: &mut Room) -> Words {
         room.fit(BLOCK);
         let blocks = &mut room.0[0];
         cut_planes(count, planes, |first, words| {
@@ -267,14 +268,14 @@ impl Received {
 }
 
 /// Planes of what `fill` yields for elements from `first` on, a block at a time.
-fn cut_planes(count: usize, planes: usize, mut fill: impl FnMut(usize, &mut [u64])) -> Vec<u64> {
+fn cut_planes(count: usize, planes: usize, mut fill: impl FnMut(usize, &mut [u64])) -> Words {
     let stride = count.div_ceil(64);
-    let mut out = vec![0; planes * stride];
+    let mut out = Words::new(vec![0; planes * stride]);
     let mut words = [0; BLOCK];
     for first in (0..count).step_by(BLOCK) {
         let words = &mut words[..BLOCK.min(count - first)];
         fill(first, words);
-        let block = to_planes(words, planes);
+        let block = Words::new(to_planes(words, planes));
         let width = words.len().div_ceil(64);
         for plane in 0..planes {
             out[plane * stride + first / 64..][..width].copy_from_slice(&block[plane * width..][..width]);
