@@ -225,6 +225,69 @@ pub(crate) unsafe fn store(at: *mut u64, words: __m512i) {
     unsafe { _mm512_storeu_si512(at.cast(), words) }
 }
 
+/// Of block `b` of layer `l` of a pass, for `at = 2^l + b`; the pass is over a block that has a place in the tables, which hold
+/// its layers. A macro like those
+/// below, because functions are not always taken in place, which costs a fourth of a transform.
+macro_rules! pass_factor {
+    ($roots:expr, $place:expr, $at:expr) => {{
+        let (roots, at): (&Roots, usize) = ($roots, $at);
+        let layer = at.ilog2();
+        let place = ($place << layer) + at - (1 << layer);
+        let value = *roots.values.words().get_unchecked(place);
+        broadcast(Factor { value, quotient: *roots.quotients.words().get_unchecked(place) })
+    }};
+}
+
+/// Names for the factors of three layers.
+macro_rules! three_layers {
+    (|$at:ident| $factor:expr, $first:ident, $low:ident, $high:ident, [$p0:ident, $p1:ident, $p2:ident, $p3:ident]) => {
+        three_layers!(@ |$at| $factor, $first 1, $low 2, $high 3, $p0 4, $p1 5, $p2 6, $p3 7);
+    };
+    (@ |$at:ident| $factor:expr, $($name:ident $place:literal),*) => {
+        $(let $name = { let $at: usize = $place; $factor };)*
+    };
+}
+
+/// Three layers of eight rows; the factor is that of block `b` of layer `l` for `at = 2^l + b`.
+macro_rules! split_rows {
+    ($tight:ident, $constants:expr, $rows:expr, |$at:ident| $factor:expr) => {{
+        let (constants, [a, b, c, d, e, f, g, h]) = (&$constants, &mut $rows);
+        three_layers!(|$at| $factor, first, low, high, [p0, p1, p2, p3]);
+        constants.split::<$tight>(a, e, first);
+        constants.split::<$tight>(b, f, first);
+        constants.split::<$tight>(c, g, first);
+        constants.split::<$tight>(d, h, first);
+        constants.split::<$tight>(a, c, low);
+        constants.split::<$tight>(b, d, low);
+        constants.split::<$tight>(e, g, high);
+        constants.split::<$tight>(f, h, high);
+        constants.split::<$tight>(a, b, p0);
+        constants.split::<$tight>(c, d, p1);
+        constants.split::<$tight>(e, f, p2);
+        constants.split::<$tight>(g, h, p3);
+    }};
+}
+
+/// The same backwards.
+macro_rules! join_rows {
+    ($constants:expr, $rows:expr, |$at:ident| $factor:expr) => {{
+        let (constants, [a, b, c, d, e, f, g, h]) = (&$constants, &mut $rows);
+        three_layers!(|$at| $factor, first, low, high, [p0, p1, p2, p3]);
+        constants.join(a, b, p0);
+        constants.join(c, d, p1);
+        constants.join(e, f, p2);
+        constants.join(g, h, p3);
+        constants.join(a, c, low);
+        constants.join(b, d, low);
+        constants.join(e, g, high);
+        constants.join(f, h, high);
+        constants.join(a, e, first);
+        constants.join(b, f, first);
+        constants.join(c, g, first);
+        constants.join(d, h, first);
+    }};
+}
+
 /// Layers of the next pass over a block of `size > 64`: passes share what is above the last six. Parts that are whole pages
 /// apart meet in the same set of the first cache, which has room for eight.
 fn pass_layers(size: usize) -> u32 {
@@ -283,7 +346,7 @@ unsafe fn forward_pass<const TIGHT: bool, const LAYERS: usize, const PARTS: usiz
     let mut factors = [broadcast(Factor::default()); PARTS];
     for at in 1..PARTS {
         // SAFETY: the places of a block's first layers are in the tables.
-        factors[at] = unsafe { pass_factor(&transform.forward, place, at) };
+        factors[at] = unsafe { pass_factor!(&transform.forward, place, at) };
     }
     let part = size / PARTS;
     for at in (0..part).step_by(8) {
@@ -308,22 +371,6 @@ unsafe fn forward_pass<const TIGHT: bool, const LAYERS: usize, const PARTS: usiz
                 store(to.add(k * part + at), words[k]);
             }
         }
-    }
-}
-
-/// That of block `b` of layer `l` of a pass, for `at = 2^l + b`.
-///
-/// # Safety
-/// The pass is over a block that has a place in the tables, which hold its layers.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-unsafe fn pass_factor(roots: &Roots, place: usize, at: usize) -> Factors {
-    let layer = at.ilog2();
-    let place = (place << layer) + at - (1 << layer);
-    // SAFETY: as the caller promises.
-    unsafe {
-        let value = *roots.values.words().get_unchecked(place);
-        broadcast(Factor { value, quotient: *roots.quotients.words().get_unchecked(place) })
     }
 }
 
@@ -352,9 +399,9 @@ unsafe fn forward_tails<const TIGHT: bool, const REDUCED: bool>(
             for row in 0..8 {
                 rows[row] = load(from.add(8 * row));
             }
-            split_rows::<TIGHT>(&constants, &mut rows, |at| pass_factor(&transform.forward, place, at));
+            split_rows!(TIGHT, constants, rows, |at| pass_factor!(&transform.forward, place, at));
             transpose(&mut rows);
-            split_rows::<TIGHT>(&constants, &mut rows, |at| tail_factor(tail, at));
+            split_rows!(TIGHT, constants, rows, |at| tail_factor(tail, at));
             for row in 0..8 {
                 let words = match REDUCED {
                     true => constants.reduce(rows[row]),
@@ -364,48 +411,6 @@ unsafe fn forward_tails<const TIGHT: bool, const REDUCED: bool>(
             }
         }
     }
-}
-
-/// Three layers of eight rows; `factor` gives that of block `b` of layer `l` for `2^l + b`.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn split_rows<const TIGHT: bool>(constants: &Constants, rows: &mut [__m512i; 8], factor: impl Fn(usize) -> Factors) {
-    let [a, b, c, d, e, f, g, h] = rows;
-    let first = factor(1);
-    constants.split::<TIGHT>(a, e, first);
-    constants.split::<TIGHT>(b, f, first);
-    constants.split::<TIGHT>(c, g, first);
-    constants.split::<TIGHT>(d, h, first);
-    let (low, high) = (factor(2), factor(3));
-    constants.split::<TIGHT>(a, c, low);
-    constants.split::<TIGHT>(b, d, low);
-    constants.split::<TIGHT>(e, g, high);
-    constants.split::<TIGHT>(f, h, high);
-    constants.split::<TIGHT>(a, b, factor(4));
-    constants.split::<TIGHT>(c, d, factor(5));
-    constants.split::<TIGHT>(e, f, factor(6));
-    constants.split::<TIGHT>(g, h, factor(7));
-}
-
-/// The same backwards.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn join_rows(constants: &Constants, rows: &mut [__m512i; 8], factor: impl Fn(usize) -> Factors) {
-    let [a, b, c, d, e, f, g, h] = rows;
-    constants.join(a, b, factor(4));
-    constants.join(c, d, factor(5));
-    constants.join(e, f, factor(6));
-    constants.join(g, h, factor(7));
-    let (low, high) = (factor(2), factor(3));
-    constants.join(a, c, low);
-    constants.join(b, d, low);
-    constants.join(e, g, high);
-    constants.join(f, h, high);
-    let first = factor(1);
-    constants.join(a, e, first);
-    constants.join(b, f, first);
-    constants.join(c, g, first);
-    constants.join(d, h, first);
 }
 
 /// # Safety
@@ -483,7 +488,7 @@ unsafe fn inverse_pass<const LAST: bool, const LAYERS: usize, const PARTS: usize
     let mut factors = [broadcast(Factor::default()); PARTS];
     for at in 1..PARTS {
         // SAFETY: as in `forward_pass`.
-        factors[at] = unsafe { pass_factor(&transform.inverse, place, at) };
+        factors[at] = unsafe { pass_factor!(&transform.inverse, place, at) };
     }
     let scale = transform.scale.map(|factor| broadcast(factor));
     let part = size / PARTS;
@@ -533,9 +538,9 @@ unsafe fn inverse_tails(transform: &Transform, words: *mut u64, count: usize, pl
             for row in 0..8 {
                 rows[row] = load(words.add(8 * row));
             }
-            join_rows(&constants, &mut rows, |at| tail_factor(tail, at));
+            join_rows!(constants, rows, |at| tail_factor(tail, at));
             transpose(&mut rows);
-            join_rows(&constants, &mut rows, |at| pass_factor(&transform.inverse, place, at));
+            join_rows!(constants, rows, |at| pass_factor!(&transform.inverse, place, at));
             for row in 0..8 {
                 store(words.add(8 * row), rows[row]);
             }

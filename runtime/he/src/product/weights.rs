@@ -13,8 +13,11 @@ use crate::product::fold::Folds;
 use crate::product::place;
 use crate::residues;
 
-/// Slots that are worked on at a time, at least: a run of each factor stays in the first caches.
+/// Slots of each factor that are worked on at a time, at most.
 const RUN: usize = 512;
+
+/// Slots of all factors of a leaf that are worked on at a time: they stay in the second cache.
+const HELD: usize = 1 << 16;
 
 /// A ciphertext of whose first half some coefficients are known, of which some are wanted.
 pub struct Sum {
@@ -41,7 +44,8 @@ pub fn multiply(
     let mut sums: Vec<Vec<Sum>> = leaves.iter().map(|_| (0..blocks.rows).map(|_| zeros()).collect()).collect();
     let leaves: Vec<_> = leaves.iter().map(|at| place::leaf(product, packing, *at)).collect();
     let size = (packing.spread() * packing.columns).next_power_of_two().max(BLOCK);
-    let run = RUN.max(size).min(degree);
+    let halves = 2 * blocks.rows * blocks.inner;
+    let run = (HELD / halves.next_power_of_two()).clamp(BLOCK, RUN).max(size).min(degree);
     let of_leaf = |leaf: &place::Leaf| {
         let leaf = *leaf;
         (0..blocks.inner).map(move |inner| Zeroizing::new(leaf.weights(product, packing, inner, weights)))
