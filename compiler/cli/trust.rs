@@ -13,8 +13,8 @@ pub struct TrustArguments {
     /// What two parties alone spend least of. Default: total.
     #[arg(long, value_enum)]
     pub optimize: Option<Objective>,
-    /// Multiply by the server's weights in the query, on the encrypted input, instead of preparing it: less traffic where
-    /// one query is all there is, but the query itself takes longer.
+    /// Multiply by the server's weights in the query, on the encrypted input, instead of preparing these products: a little
+    /// less traffic where one query is all there is. The query itself takes longer.
     #[arg(long)]
     pub inline: bool,
 }
