@@ -299,7 +299,7 @@ impl Emitter<'_> {
                 let x = input(0);
                 let fixed = x.fixed.expect("a compared value has a ring");
                 let value = self.at(node.inputs[0]);
-                let value = self.narrow(value, x.signed_bits(threshold.abs()).min(fixed.bits));
+                let value = self.narrow(value, x.compared_bits(*threshold).min(fixed.bits));
                 let threshold = (threshold * (fixed.frac as f64).exp2()).round() as i64;
                 self.step(StepOp::Compare { threshold }, &[value], node, Form::Bits)
             }

@@ -109,6 +109,15 @@ impl Node {
         let most = self.bound.map_or(0.0, |bound| bound.max_abs());
         signed_bits(most + beyond, self.fixed.map_or(0, |fixed| fixed.frac))
     }
+
+    /// Bits that hold every value within the bound less `threshold`, with its sign.
+    pub fn compared_bits(&self, threshold: f64) -> u32 {
+        let frac = self.fixed.map_or(0, |fixed| fixed.frac);
+        let unit = (-f64::from(frac)).exp2();
+        let threshold = (threshold / unit).round() * unit;
+        let most = self.bound.map_or(0.0, |bound| (bound.low - threshold).abs().max((bound.high - threshold).abs()));
+        signed_bits(most, frac)
+    }
 }
 
 /// Bits that hold `|x| <= most` with its sign at `frac` fraction bits.

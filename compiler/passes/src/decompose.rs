@@ -146,7 +146,7 @@ fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
     };
     bounded(out, masked, low, seen.high);
     let coarse = derive(out, Operator::Rescale, &[masked], node, "coarse");
-    out.node_mut(coarse).fixed = Some(Fixed { bits: 0, frac: 1 });
+    out.node_mut(coarse).fixed = Some(Fixed { bits: 0, frac: 0 });
     bounded(out, coarse, low - 1.0, seen.high + 1.0);
     let most = derive(out, Operator::Max { axis }, &[coarse], node, "max");
     bounded(out, most, low - 1.0, seen.high + 1.0);
@@ -157,24 +157,24 @@ fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
     let clip = range_bits > WIDE_RANGE;
     let range_bits = if clip { CLIPPED_RANGE } else { range_bits };
     let power = derive(out, Operator::Exp2 { range_bits }, &[shifted], node, "exp2");
-    bounded(out, power, 0.0, 1.5);
+    bounded(out, power, 0.0, 2.0);
     let frac = options.activation_frac + 1;
     out.node_mut(power).fixed = Some(Fixed { bits: 0, frac });
     let mut kept = power;
     if clip {
-        out.node_mut(power).bound = Some(Bound { low: 0.0, high: 1.5, grade: Grade::Gated });
+        out.node_mut(power).bound = Some(Bound { low: 0.0, high: 2.0, grade: Grade::Gated });
         // Beyond its range the power wraps to anything; a comparison on few bits removes it.
         let distance = derive(out, Operator::Subtract, &[coarse, most], node, "distance");
         bounded(out, distance, -range, 1.0);
         let far = derive(out, Operator::Compare { threshold: -CLIPPED }, &[distance], node, "far");
         let near = derive(out, Operator::Not, &[far], node, "near");
         kept = derive(out, Operator::Gate, &[near, power], node, "kept");
-        bounded(out, kept, 0.0, 1.5);
+        bounded(out, kept, 0.0, 2.0);
     }
     let weights = short(out, kept, frac, node, "weights");
-    bounded(out, weights, 0.0, 1.5);
+    bounded(out, weights, 0.0, 2.0);
     let total = derive(out, Operator::Sum { axis }, &[weights], node, "total");
-    out.node_mut(total).bound = Some(Bound { low: 0.68, high: 1.5 * count, grade: Grade::Proved });
+    out.node_mut(total).bound = Some(Bound { low: 0.5, high: 2.0 * count, grade: Grade::Proved });
     let by_row = derive(out, Operator::Reciprocal, &[total], node, "reciprocal");
     Deferred { scaled: weights, by_row, factor: 1.0, frac }
 }

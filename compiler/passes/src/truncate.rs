@@ -254,7 +254,7 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
             let local = ring + shift;
             if local <= least + SLACK { local.max(1) } else { least }
         }
-        Operator::Compare { threshold } => graph.node(x).signed_bits(threshold.abs()),
+        Operator::Compare { threshold } => graph.node(x).compared_bits(*threshold),
         Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits, frac(graph, user)).input_bits(x_frac),
         Operator::Table { step_bits, values, .. } => {
             let index_bits = values[0].len().ilog2();

@@ -1,8 +1,8 @@
 //! `1/x` and `1/sqrt x` of positive values, a row at a time: bring `x` into `[1/2, 1)`, look up a line, scale back.
 //!
-//! Comparisons with powers of two name the octave `2^j <= x < 2^(j+1)` by one bit of many; gates pick `x · 2^-(j+1)`
-//! from its public multiples. On `[1/4, 5/4)` a table of lines `a + b·x` follows the function; a cell's line serves the
-//! next cell too, because the index found may be one too low.
+//! Comparisons of few bits with powers of two name the octave `2^j <= x < 2^(j+1)` by one bit of many; gates pick
+//! `x · 2^-(j+1)` from its public multiples. On `[1/4, 5/4)` a table of lines `a + b·x` follows the function; a cell's
+//! line serves the next cell too, because the index found may be one too low.
 
 use ptc_ir::graph::NodeId;
 use ptc_plan::operator::Operator;
@@ -14,6 +14,9 @@ use crate::options::PassError;
 const MOST_OCTAVES: i32 = 30;
 /// Fraction bits that the smallest expected value keeps.
 const RELATIVE_BITS: i32 = 13;
+/// Fraction bits with which the smallest expected value is compared: what is brought beside `[1/2, 1)` lies within
+/// `2^-OCTAVE_BITS` of it, in parts of itself.
+const OCTAVE_BITS: i32 = 4;
 /// Where the table begins; it covers one unit.
 const TABLE_LOW: f64 = 0.25;
 const LINE_FRAC: u32 = 14;
@@ -50,7 +53,8 @@ fn normalised(
     let last = (bound.high.log2().ceil() as i32).max(first + 1);
 
     let x = b.rescale(x, (RELATIVE_BITS - first).clamp(1, 40) as u32, "precise");
-    let octaves = octave_bits(b, x, first, last);
+    let rough = b.rescale(x, (OCTAVE_BITS - first).clamp(0, 40) as u32, "rough");
+    let octaves = octave_bits(b, rough, first, last);
 
     let mut unit: Option<NodeId> = None;
     let mut factor: Option<NodeId> = None;
@@ -135,7 +139,7 @@ fn octave_bits(b: &mut Builder, x: NodeId, first: i32, last: i32) -> Vec<Option<
 }
 
 /// Heights and slopes of the lines that serve `[low + i·step, low + (i + 2)·step)`, and their largest relative error on
-/// `[1/2, 1]`.
+/// `[1/2 - 2^-OCTAVE_BITS, 1]`.
 fn lines(index_bits: u32, f: &impl Fn(f64) -> f64) -> (Vec<Vec<f32>>, f64) {
     let count = 1usize << index_bits;
     let step = 1.0 / count as f64;
@@ -151,7 +155,7 @@ fn lines(index_bits: u32, f: &impl Fn(f64) -> f64) -> (Vec<Vec<f32>>, f64) {
             .map(|x| f(from) + slope * (x - from) - f(x))
             .fold(0.0, f64::max);
         let height = f(from) - slope * from - gap / 2.0;
-        if from >= 0.5 - step && to <= 1.0 + 2.0 * step {
+        if from >= 0.5 - f64::from(-OCTAVE_BITS).exp2() - step && to <= 1.0 + 2.0 * step {
             worst = worst.max(gap / 2.0 / f(to));
         }
         heights.push(height as f32);
