@@ -123,7 +123,7 @@ class Namespaces:
                 command("ip", "netns", "exec", name, "ip", "link", "set", "lo", "up")
             one_way, rate = self.round_trip / 2 * 1e6, self.bits_per_second / 1e6
             arguments = [self.netsim, *self.names.values(), f"{one_way:.0f}", f"{rate:.0f}"]
-            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             if self.process.stdout.readline().strip() != "ready":
                 raise Failure(f"`{self.netsim}` did not join the namespaces")
             for name, host in zip(self.names.values(), (self.host, self.client_host)):

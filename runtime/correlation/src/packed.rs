@@ -159,7 +159,8 @@ mod tests {
         }
         // Three planes of 64, 128 and 13 bits.
         let words: Vec<u64> = (0..12).collect();
-        let cut = |count: usize, words: &[usize]| Planes::from_words(count, 3, words.iter().map(|i| *i as u64).collect());
+        let cut =
+            |count: usize, words: &[usize]| Planes::from_words(count, 3, words.iter().map(|i| *i as u64).collect());
         let parts = vec![cut(64, &[0, 4, 8]), cut(128, &[1, 2, 5, 6, 9, 10]), cut(13, &[3, 7, 11])];
         assert!(Planes::join(parts).words() == words);
     }
