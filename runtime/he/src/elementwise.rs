@@ -437,7 +437,7 @@ mod tests {
             // Least numbers, which are the largest in size, and signs in all patterns.
             let least = 1 << (bits - 1);
             let same = vec![least; product.count];
-            let mixed: Vec<u64> = (0..product.count as u64).map(|at| least - (at * 0x9e37 >> 7 & 1)).collect();
+            let mixed: Vec<u64> = (0..product.count as u64).map(|at| least - ((at * 0x9e37) >> 7 & 1)).collect();
             let factors: [&[u64]; 2] = [&same, &mixed];
             let asked = request(&slotting, &secret, &product, &factors).unwrap();
             let seed = Seed::from_bytes(*asked.first_chunk().unwrap());
