@@ -173,17 +173,9 @@ mod tests {
         Plan {
             model: String::new(),
             entry: String::new(),
-            dims: vec![],
             trust: Trust::Dealer,
-            values: vec![],
-            parameters: vec![],
-            inputs: vec![],
-            constants: vec![],
-            kernels: vec![],
             steps: vec![step(StepOp::Mul), step(StepOp::Square), step(StepOp::Mul)],
-            outputs: vec![],
-            origins: vec![],
-            notes: vec![],
+            ..Plan::default()
         }
     }
 

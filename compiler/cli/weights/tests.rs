@@ -38,17 +38,9 @@ fn plan(parameters: &[(&str, &[usize], Owner)]) -> Plan {
     Plan {
         model: "M".into(),
         entry: "e".into(),
-        dims: vec![],
         trust: Trust::Dealer,
-        values: vec![],
         parameters: parameters.iter().map(parameter).collect(),
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
-        steps: vec![],
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
+        ..Plan::default()
     }
 }
 

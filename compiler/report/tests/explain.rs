@@ -29,20 +29,13 @@ fn layers() -> Plan {
         entry: "run".into(),
         dims: vec![("S".into(), 32)],
         trust: Trust::Dealer,
-        values: vec![],
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
-        steps: vec![],
-        outputs: vec![],
         origins: vec![
             origin("layers.ptx", 20, "let x =   scale(x, 0.5);"),
             origin("stdlib/nn.ptx", 12, "matmul(x, weight.T) + bias"),
             origin("stdlib/nn.ptx", 31, "select(x < 0.0, 0.0, x)"),
             origin("layers.ptx", 22, "-matmul(x, x.T)"),
         ],
-        notes: vec![],
+        ..Plan::default()
     };
     let x = value(&mut plan, "x", &[32, 64], CLIENT);
     let input = Input {

@@ -201,15 +201,7 @@ mod tests {
             entry: "run".into(),
             dims: dims.iter().map(|(name, size)| (name.to_string(), *size)).collect(),
             trust: Trust::Dealer,
-            values: vec![],
-            parameters: vec![],
-            inputs: vec![],
-            constants: vec![],
-            kernels: vec![],
-            steps: vec![],
-            outputs: vec![],
-            origins: vec![],
-            notes: vec![],
+            ..Plan::default()
         }
     }
 

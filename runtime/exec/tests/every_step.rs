@@ -21,23 +21,7 @@ struct Builder {
 
 impl Builder {
     fn new(trust: Trust) -> Builder {
-        Builder {
-            plan: Plan {
-                model: "Every".into(),
-                entry: "step".into(),
-                dims: vec![],
-                trust,
-                values: vec![],
-                parameters: vec![],
-                inputs: vec![],
-                constants: vec![],
-                kernels: vec![],
-                steps: vec![],
-                outputs: vec![],
-                origins: vec![],
-                notes: vec![],
-            },
-        }
+        Builder { plan: Plan { model: "Every".into(), entry: "step".into(), trust, ..Plan::default() } }
     }
 
     fn value(&mut self, name: &str, shape: &[usize], form: Form) -> ValueId {

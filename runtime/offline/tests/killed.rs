@@ -30,17 +30,10 @@ fn plan() -> Plan {
     Plan {
         model: "test".into(),
         entry: "test".into(),
-        dims: vec![],
         trust: Trust::Dealer,
         values: vec![value.clone(), value],
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
         steps: vec![step],
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
+        ..Plan::default()
     }
 }
 

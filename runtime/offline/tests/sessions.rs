@@ -34,7 +34,6 @@ fn plan() -> Plan {
     Plan {
         model: "test".into(),
         entry: "test".into(),
-        dims: vec![],
         trust: Trust::Dealer,
         values: vec![
             share(&[ROWS, INNER], 40),
@@ -45,19 +44,13 @@ fn plan() -> Plan {
             share(&[ROWS, INNER], 40),
             share(&[ROWS, INNER], 40),
         ],
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
         steps: vec![
             step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 }, &[0, 1], 3),
             step(StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 }, &[0, 1], 4),
             step(StepOp::StaticMul { owner: Party::Server, factor_bits: 16 }, &[0, 2], 5),
             step(StepOp::Mul, &[0, 0], 6),
         ],
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
+        ..Plan::default()
     }
 }
 

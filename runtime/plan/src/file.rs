@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Kernel;
 use crate::step::{Owner, Party, Step, Value, ValueId};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The model's name and the entry that this plan runs.
     pub model: String,
@@ -33,6 +33,13 @@ pub enum Trust {
     TwoParty { optimize: Objective },
     /// A third process deals correlated randomness, sees no data and colludes with neither party.
     Dealer,
+}
+
+/// Nobody else, and the least time.
+impl Default for Trust {
+    fn default() -> Trust {
+        Trust::TwoParty { optimize: Objective::Total }
+    }
 }
 
 /// What a plan spends least of.

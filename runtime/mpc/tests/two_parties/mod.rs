@@ -52,17 +52,10 @@ pub fn plan(op: StepOp, inputs: Vec<Value>, outputs: Vec<Value>) -> Plan {
     Plan {
         model: "test".into(),
         entry: "test".into(),
-        dims: vec![],
         trust: Trust::Dealer,
         values: inputs.into_iter().chain(outputs).collect(),
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
         steps: vec![step],
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
+        ..Plan::default()
     }
 }
 

@@ -60,17 +60,10 @@ fn plan(width: usize) -> Plan {
     Plan {
         model: "test".into(),
         entry: "test".into(),
-        dims: vec![],
         trust: Trust::Dealer,
         values,
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
         steps: ops.into_iter().map(step).collect(),
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
+        ..Plan::default()
     }
 }
 

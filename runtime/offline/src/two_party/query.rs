@@ -16,7 +16,7 @@ use ptc_kernels::Backend;
 use ptc_net::{Channel, PeerError};
 use ptc_plan::bill::Correlation;
 use ptc_plan::step::Party;
-use ptc_plan::two_party::price::{Parts, parts};
+use ptc_plan::two_party::price::parts;
 use ptc_plan::two_party::schedule::{Round, schedule};
 use ptc_plan::two_party::{Piece, pieces, products, slotwise, transfers, wraps};
 use ptc_ring::{Prg, Seed};
@@ -28,7 +28,7 @@ use super::made::{Started, parse_planes};
 use super::piece::start;
 use super::slotwise::{self, Shared};
 use super::spent::{ENCRYPTION, EXTENSION, SLOTS, Spent, WAITING, WRAPPING, kind};
-use super::stock::Stock;
+use super::stock::{Incoming, Stocks};
 use super::transfers::Transfers;
 use super::{Keys, Made, Progress, Session};
 
@@ -109,13 +109,6 @@ struct Query<'a> {
     /// By batch.
     places: &'a [Vec<Place>],
     assembly: &'a Mutex<Assembly>,
-}
-
-/// Transfers of both directions, and what they are extended from.
-struct Stocks<'a> {
-    ends: &'a mut ptc_ot::setup::Transfers,
-    sent: &'a mut Stock,
-    received: &'a mut Stock,
 }
 
 /// Ways to and from the other threads.
@@ -207,7 +200,7 @@ impl Query<'_> {
             });
             let message = answer?;
             ahead = next;
-            let mut incoming = Incoming { parts: parts[1 - own], rest: &message };
+            let mut incoming = Incoming::new(parts[1 - own], &message);
             self.spent.time(EXTENSION, || stocks.finish(self.party, extending, &mut incoming))?;
             let corrections = incoming.next(incoming.parts.corrections);
             if let (Some(batch), Some(pieces)) = (round.corrected, unfinished.take()) {
@@ -443,55 +436,6 @@ fn open_wraps(batch: usize, others: &mut Others, message: &mut Vec<u8>) -> Resul
     let own: Vec<Vec<u64>> = products.iter().zip(&wraps).map(|(product, wrap)| product.open(wrap)).collect();
     message.extend(own.iter().flatten().flat_map(|word| word.to_le_bytes()));
     Ok(Wrapped { batch, wraps, products, own, other: vec![] })
-}
-
-/// The other party's message, part by part.
-struct Incoming<'a> {
-    parts: Parts,
-    rest: &'a [u8],
-}
-
-impl<'a> Incoming<'a> {
-    /// The channel has checked the whole length.
-    fn next(&mut self, bytes: u64) -> &'a [u8] {
-        let (next, rest) = self.rest.split_at(bytes as usize);
-        self.rest = rest;
-        next
-    }
-}
-
-/// Extensions under way, by who sends in them.
-type Extending = [Option<ptc_ot::extension::Started>; 2];
-
-impl Stocks<'_> {
-    /// The first part of a round's message, if there is such a round.
-    fn start(&mut self, party: Party, round: Option<&Round>) -> (Vec<u8>, Extending) {
-        let mut message = vec![];
-        let extending = [Party::Server, Party::Client].map(|sender| {
-            let count = round.map_or(0, |round| round.extended[sender.index()]);
-            if count == 0 {
-                return None;
-            }
-            let (own, started) =
-                if sender == party { self.ends.sender.start(count) } else { self.ends.receiver.start(count) };
-            message.extend(own);
-            Some(started)
-        });
-        (message, extending)
-    }
-
-    fn finish(&mut self, party: Party, extending: Extending, incoming: &mut Incoming) -> Result<(), PeerError> {
-        for (sender, started) in [Party::Server, Party::Client].into_iter().zip(extending) {
-            let Some(started) = started else { continue };
-            let message = incoming.next(incoming.parts.extended[sender.index()]);
-            if sender == party {
-                self.sent.add(self.ends.sender.finish(started, message)?);
-            } else {
-                self.received.add_chosen(self.ends.receiver.finish(started, message)?);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A thread that has ended tells why when it is joined.

@@ -1,9 +1,14 @@
-//! Extended transfers of one direction that wait to be used.
+//! Extended transfers that wait to be used, and how the rounds of a query extend them.
 
 use std::sync::Arc;
 
+use ptc_net::PeerError;
 use ptc_ot::block::{Block, Blocks};
-use ptc_ot::extension::choices;
+use ptc_ot::extension::{Started, choices};
+use ptc_ot::setup::Transfers;
+use ptc_plan::step::Party;
+use ptc_plan::two_party::price::Parts;
+use ptc_plan::two_party::schedule::Round;
 use ptc_ring::BitShare;
 
 use super::transfers::{Received, Sent};
@@ -57,5 +62,65 @@ impl Stock {
         self.used += count;
         assert!(self.used <= self.pads.len(), "a schedule extends before it uses");
         first
+    }
+}
+
+/// Transfers of both directions, and what they are extended from.
+pub struct Stocks<'a> {
+    pub ends: &'a mut Transfers,
+    pub sent: &'a mut Stock,
+    pub received: &'a mut Stock,
+}
+
+/// The other party's message, part by part.
+pub struct Incoming<'a> {
+    pub parts: Parts,
+    pub rest: &'a [u8],
+}
+
+impl<'a> Incoming<'a> {
+    pub fn new(parts: Parts, message: &'a [u8]) -> Incoming<'a> {
+        Incoming { parts, rest: message }
+    }
+
+    /// The channel has checked the whole length.
+    pub fn next(&mut self, bytes: u64) -> &'a [u8] {
+        let (next, rest) = self.rest.split_at(bytes as usize);
+        self.rest = rest;
+        next
+    }
+}
+
+/// Extensions under way, by who sends in them.
+pub type Extending = [Option<Started>; 2];
+
+impl Stocks<'_> {
+    /// The first part of a round's message, if there is such a round.
+    pub fn start(&mut self, party: Party, round: Option<&Round>) -> (Vec<u8>, Extending) {
+        let mut message = vec![];
+        let extending = [Party::Server, Party::Client].map(|sender| {
+            let count = round.map_or(0, |round| round.extended[sender.index()]);
+            if count == 0 {
+                return None;
+            }
+            let (own, started) =
+                if sender == party { self.ends.sender.start(count) } else { self.ends.receiver.start(count) };
+            message.extend(own);
+            Some(started)
+        });
+        (message, extending)
+    }
+
+    pub fn finish(&mut self, party: Party, extending: Extending, incoming: &mut Incoming) -> Result<(), PeerError> {
+        for (sender, started) in [Party::Server, Party::Client].into_iter().zip(extending) {
+            let Some(started) = started else { continue };
+            let message = incoming.next(incoming.parts.extended[sender.index()]);
+            if sender == party {
+                self.sent.add(self.ends.sender.finish(started, message)?);
+            } else {
+                self.received.add_chosen(self.ends.receiver.finish(started, message)?);
+            }
+        }
+        Ok(())
     }
 }

@@ -346,21 +346,7 @@ fn every_kind() -> (Plan, Vec<Vec<u64>>) {
 }
 
 fn empty() -> Plan {
-    Plan {
-        model: "test".into(),
-        entry: "test".into(),
-        dims: vec![],
-        trust: Trust::Dealer,
-        values: vec![],
-        parameters: vec![],
-        inputs: vec![],
-        constants: vec![],
-        kernels: vec![],
-        steps: vec![],
-        outputs: vec![],
-        origins: vec![],
-        notes: vec![],
-    }
+    Plan { model: "test".into(), entry: "test".into(), trust: Trust::Dealer, ..Plan::default() }
 }
 
 /// Two queries of one session: every correlation is what a dealer would have dealt, and traffic is what the plan says.
