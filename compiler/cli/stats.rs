@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        let step = |op| Step { op, inputs: vec![], outputs: vec![], round: 0, origin: 0 };
+        let step = |op| Step { op, inputs: vec![], outputs: vec![], round: 0, origin: 0, method: None };
         Plan {
             model: String::new(),
             entry: String::new(),

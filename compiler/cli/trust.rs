@@ -1,7 +1,7 @@
 //! Who makes correlated randomness: the arguments that every command takes which builds a plan.
 
 use ptc_driver::Request;
-use ptc_plan::file::{self, Trust};
+use ptc_plan::file::{Making, Trust};
 
 use crate::failure::Failure;
 
@@ -39,12 +39,12 @@ impl TrustArguments {
     /// Whom the plan trusts. What else is asked for goes into `request`.
     pub fn settle(&self, request: &mut Request) -> Result<Trust, Failure> {
         request.inline = self.inline;
-        let optimize = match self.optimize {
-            None | Some(Objective::Total) => file::Objective::Total,
-            Some(Objective::Traffic) => file::Objective::Traffic,
+        let making = match self.optimize {
+            None | Some(Objective::Total) => Making::FAST,
+            Some(Objective::Traffic) => Making::SPARING,
         };
         let misplaced = match self {
-            TrustArguments { trust: Mode::TwoParty, .. } => return Ok(Trust::TwoParty { optimize }),
+            TrustArguments { trust: Mode::TwoParty, .. } => return Ok(Trust::TwoParty { making }),
             TrustArguments { optimize: Some(_), .. } => "--optimize",
             TrustArguments { inline: true, .. } => "--inline",
             _ => return Ok(Trust::Dealer),

@@ -15,7 +15,7 @@ use ptc_exec::session::{Dial, Role, Session};
 use ptc_kernels::Portable;
 use ptc_net::{Channel, Counters, PeerError, memory};
 use ptc_plan::Plan;
-use ptc_plan::file::{Objective, Trust};
+use ptc_plan::file::{Making, Trust};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::step::Party;
 
@@ -174,7 +174,7 @@ fn query(
 }
 
 const MODES: [Trust; 3] =
-    [Trust::TwoParty { optimize: Objective::Total }, Trust::TwoParty { optimize: Objective::Traffic }, Trust::Dealer];
+    [Trust::TwoParty { making: Making::FAST }, Trust::TwoParty { making: Making::SPARING }, Trust::Dealer];
 
 #[test]
 fn honest_parties_get_their_answer() {

@@ -40,6 +40,7 @@ pub fn emit(graph: &Graph, trust: Trust) -> Result<Generated, Vec<CodegenError>>
         outputs: vec![],
         origins: graph.origins.clone(),
         notes: graph.notes.clone(),
+        choices: vec![],
     };
     let mut emitter = Emitter {
         graph,
@@ -186,6 +187,9 @@ impl Emitter<'_> {
             },
         };
         self.values[id.0 as usize] = Some(value);
+        let known = &mut self.plan.values[value.0 as usize];
+        known.bound = known.bound.or(node.bound);
+        known.error = known.error.or(node.error);
         Ok(())
     }
 

@@ -95,8 +95,8 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
             if !diagnostics.is_empty() {
                 return Err(Failure { sources, diagnostics });
             }
-            if let (true, Trust::TwoParty { optimize }) = (request.inline, trust) {
-                ptc_codegen::inline::run(&mut generated.plan, optimize);
+            if let (true, Trust::TwoParty { making }) = (request.inline, trust) {
+                ptc_codegen::inline::run(&mut generated.plan, making);
             }
             // The same source gives the same plan wherever its folder lies.
             let folder = path.parent().map(|folder| folder.join("").display().to_string()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Nodes in an arena, edges only backwards.
 
+pub use ptc_plan::bound::{Bound, Grade};
 use ptc_plan::file::{InputKind, Origin};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::operator::Operator;
@@ -60,32 +61,6 @@ pub enum Op {
     },
 }
 
-/// How a bound is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    /// From operators and other bounds alone.
-    Proved,
-    /// From samples, with a margin.
-    Calibrated,
-    /// From the defaults for uncalibrated models.
-    Assumed,
-    /// Of those elements that a later gate keeps; the others may hold anything.
-    Gated,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bound {
-    pub low: f64,
-    pub high: f64,
-    pub grade: Grade,
-}
-
-impl Bound {
-    pub fn max_abs(&self) -> f64 {
-        self.low.abs().max(self.high.abs())
-    }
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub op: Op,
@@ -101,6 +76,8 @@ pub struct Node {
     pub bound: Option<Bound>,
     /// Ring and scale; present on secret reals after `truncate`. Before it, a pass that chooses a scale leaves 0 bits.
     pub fixed: Option<Fixed>,
+    /// How far the fixed point computation may lie from the exact one, absolute; after `errors`.
+    pub error: Option<f64>,
 }
 
 impl Node {
@@ -180,6 +157,7 @@ impl Graph {
             tolerance,
             bound: None,
             fixed: None,
+            error: None,
         })
     }
 
@@ -196,6 +174,7 @@ impl Graph {
             tolerance: None,
             bound: None,
             fixed: None,
+            error: None,
         };
         self.push(node)
     }

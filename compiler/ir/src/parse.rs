@@ -136,7 +136,7 @@ fn parse_node(scanner: &mut Scanner, graph: &mut Graph) -> Result<InputKind, Str
         Body::Constant(data) => Op::Constant(constant(&shape, data)?),
         Body::Ready(op) => op,
     };
-    graph.push(Node { op, inputs, shape, visibility, name, origin, tolerance, bound, fixed });
+    graph.push(Node { op, inputs, shape, visibility, name, origin, tolerance, bound, fixed, error: None });
     Ok(kind)
 }
 

@@ -111,6 +111,7 @@ impl<'a> Expander<'a> {
             tolerance,
             bound: None,
             fixed: step.fixed,
+            error: None,
         })
     }
 

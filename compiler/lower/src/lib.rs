@@ -114,6 +114,7 @@ fn input(expander: &mut Expander, argument: &Argument) -> NodeId {
         tolerance: None,
         bound: None,
         fixed: None,
+        error: None,
     })
 }
 
@@ -135,6 +136,7 @@ fn reveal(expander: &mut Expander, value: NodeId, to: Knower, entry: &Entry) -> 
         tolerance: None,
         bound: None,
         fixed: None,
+        error: None,
     })
 }
 

@@ -22,6 +22,69 @@ impl Calibration {
     }
 }
 
+/// Ways to compute a function that are all right and differ in price. The cheapest under the build's objective is searched
+/// for by building with each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Recipes {
+    pub maximum: Maximum,
+    pub power: Power,
+    pub normal: Normal,
+    pub ramp: Ramp,
+    pub rounds: Rounds,
+}
+
+/// What softmax subtracts from a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Maximum {
+    /// The row's maximum on few bits, by comparing pairs.
+    #[default]
+    Tournament,
+    /// The highest of a scale of levels that any element reaches: two look-ups, whatever the width.
+    Levels,
+    /// A bound of all rows, public.
+    Bound,
+}
+
+/// Which exponents a power of two accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Power {
+    /// Those that count; others are found by a comparison and removed.
+    #[default]
+    Clipped,
+    /// All, by a wider table.
+    Wide,
+}
+
+/// How a reciprocal or a reciprocal square root finds the octave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Normal {
+    /// By comparisons with powers of two.
+    #[default]
+    Octaves,
+    /// By tables of several resolutions, looked up side by side.
+    Tables,
+}
+
+/// How GELU and its kind follow their middle piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ramp {
+    /// An even polynomial by repeated squares.
+    #[default]
+    Polynomial,
+    /// A table of lines and one product.
+    Lines,
+}
+
+/// What truncations spare where the one costs the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rounds {
+    /// Bits of rings.
+    #[default]
+    Narrow,
+    /// Rounds: a truncation that a wider ring makes unnecessary is left out.
+    Few,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub calibration: Calibration,
@@ -30,6 +93,7 @@ pub struct Options {
     /// Largest error that the approximation of one function may add, where the source declares none; the cheapest recipe
     /// within it is taken. Absent: the recipe that suits activations of 12 fraction bits.
     pub tolerance: Option<f64>,
+    pub recipes: Recipes,
     /// Fraction bits of activations between operators.
     pub activation_frac: u32,
     /// Fraction bits of weights.
@@ -44,6 +108,7 @@ impl Default for Options {
             calibration: Calibration { margin: 2.0, seen: BTreeMap::new() },
             sampling: false,
             tolerance: None,
+            recipes: Recipes::default(),
             activation_frac: 12,
             weight_frac: 14,
             weight_limit: 4.0,

@@ -68,6 +68,7 @@ fn reveal(out: &mut Graph, like: &Node, to: Party, reason: &str) -> NodeId {
         shape: out.node(node.inputs[at]).shape.clone(),
         bound: None,
         fixed: None,
+        error: None,
         ..like.clone()
     };
     let inner = match out.node(node.inputs[at]).visibility.seen_by(to) {

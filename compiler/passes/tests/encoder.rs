@@ -32,6 +32,7 @@ impl Encoder {
             tolerance: None,
             bound: None,
             fixed: None,
+            error: None,
         })
     }
 

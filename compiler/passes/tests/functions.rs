@@ -27,6 +27,7 @@ fn graph(op: Operator, shape: &[usize], keep: Option<&[usize]>) -> Graph {
             tolerance: None,
             bound: None,
             fixed: None,
+            error: None,
         })
     };
     let input = |name: &str, kind, limit| Op::Input { name: name.into(), kind, limit };

@@ -212,8 +212,18 @@ fn operator(random: &mut Random) -> Operator {
 
 fn leaf(graph: &mut Graph, op: Op, name: &str, shape: &[usize], visibility: Visibility) -> NodeId {
     let (shape, name) = (shape.to_vec(), name.to_string());
-    let node =
-        Node { op, inputs: vec![], shape, visibility, name, origin: 0, tolerance: None, bound: None, fixed: None };
+    let node = Node {
+        op,
+        inputs: vec![],
+        shape,
+        visibility,
+        name,
+        origin: 0,
+        tolerance: None,
+        bound: None,
+        fixed: None,
+        error: None,
+    };
     graph.push(node)
 }
 

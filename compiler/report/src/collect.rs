@@ -11,7 +11,6 @@ use ptc_plan::price;
 use ptc_plan::step::{Form, Owner, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party;
 use ptc_plan::two_party::encrypted::{self, Product};
-use ptc_plan::two_party::transfer::Extension;
 
 use crate::report::{
     Dealt, Group, Line, Made, Note, Offline, Online, Opened, Place, Protocol, Report, Revealed, Ring, Widest,
@@ -54,7 +53,7 @@ fn online(plan: &Plan) -> Online {
 }
 
 fn offline(plan: &Plan) -> Offline {
-    let Trust::TwoParty { optimize } = plan.trust else {
+    let Trust::TwoParty { making } = plan.trust else {
         let offline = bill::offline(plan);
         return Offline::Dealer(Dealt {
             dealer_to_server_bytes: offline.dealer_to_server,
@@ -63,7 +62,7 @@ fn offline(plan: &Plan) -> Offline {
             server_to_client_once_bytes: offline.server_to_client_once,
         });
     };
-    let (once, query) = (two_party::price::setup(plan, optimize), two_party::price::queries(plan, optimize, 1));
+    let (once, query) = (two_party::price::setup(plan, making), two_party::price::queries(plan, making, 1));
     let (mut transfers, mut products) = ([0; 2], 0);
     for batch in two_party::batches(plan) {
         products += batch.products().len() as u64;
@@ -77,7 +76,7 @@ fn offline(plan: &Plan) -> Offline {
         client_bytes: query.sent[1],
         server_transfers: transfers[0],
         client_transfers: transfers[1],
-        extension: Extension::of(optimize).name(),
+        extension: making.extension.name(),
         encrypted_products: products,
         once_rounds: once.rounds,
         server_once_bytes: once.sent[0],
@@ -95,21 +94,21 @@ struct Preparation {
 impl Preparation {
     fn new(plan: &Plan) -> Preparation {
         let mut preparation = Preparation { trust: plan.trust, transfer_bytes: 0.0 };
-        if let Trust::TwoParty { optimize } = plan.trust {
+        if let Trust::TwoParty { making } = plan.trust {
             let all: Vec<Correlation> = plan.steps.iter().flat_map(|step| bill::bill(&plan.values, step)).collect();
             let direct: f64 = all.iter().map(|correlation| preparation.bytes(correlation)).sum();
             let transfers: usize = all.iter().map(transfers).sum();
-            let total: u64 = two_party::price::queries(plan, optimize, 1).sent.iter().sum();
+            let total: u64 = two_party::price::queries(plan, making, 1).sent.iter().sum();
             preparation.transfer_bytes = (total as f64 - direct).max(0.0) / transfers.max(1) as f64;
         }
         preparation
     }
 
     fn bytes(&self, correlation: &Correlation) -> f64 {
-        let Trust::TwoParty { optimize } = self.trust else { return correlation.correction_bytes() as f64 };
+        let Trust::TwoParty { making } = self.trust else { return correlation.correction_bytes() as f64 };
         let corrections: u64 = two_party::transfers(correlation).iter().map(|share| share.bytes).sum();
         let product = |product: &Product| {
-            let packing = encrypted::choose(product, optimize);
+            let packing = encrypted::choose(product, making);
             encrypted::request_bytes(product, &packing) + encrypted::response_bytes(product, &packing)
         };
         let ciphertexts: u64 = two_party::products(correlation).iter().map(product).sum();

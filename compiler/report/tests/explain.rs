@@ -6,7 +6,7 @@ use std::path::Path;
 use ptc_plan::Plan;
 use ptc_plan::bill;
 use ptc_plan::check::check;
-use ptc_plan::file::{Input, InputKind, Note, Objective, Origin, Output, Parameter, Trust};
+use ptc_plan::file::{Input, InputKind, Making, Note, Origin, Output, Parameter, Trust};
 use ptc_plan::operator::Operator;
 use ptc_plan::price;
 use ptc_plan::step::{Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
@@ -92,7 +92,7 @@ fn output(name: &str, value: ValueId, reason: &str) -> Output {
 }
 
 fn value(plan: &mut Plan, name: &str, shape: &[usize], form: Form) -> ValueId {
-    plan.values.push(Value { name: name.into(), shape: shape.to_vec(), form });
+    plan.values.push(Value { name: name.into(), shape: shape.to_vec(), form, bound: None, error: None });
     ValueId(plan.values.len() as u32 - 1)
 }
 
@@ -109,7 +109,7 @@ fn step(
     let output = value(plan, name, shape, form);
     let end = |step: &Step| step.round + price::rounds(&plan.values, step).len() as u32;
     let round = plan.steps.last().map_or(0, end);
-    plan.steps.push(Step { op, inputs: inputs.to_vec(), outputs: vec![output], round, origin });
+    plan.steps.push(Step { op, inputs: inputs.to_vec(), outputs: vec![output], round, origin, method: None });
     output
 }
 
@@ -153,12 +153,12 @@ fn the_sums_are_the_plan_s_prices() {
 
 #[test]
 fn what_two_parties_prepare_is_on_the_lines() {
-    for optimize in [Objective::Total, Objective::Traffic] {
-        let plan = Plan { trust: Trust::TwoParty { optimize }, ..layers() };
+    for making in [Making::FAST, Making::SPARING] {
+        let plan = Plan { trust: Trust::TwoParty { making }, ..layers() };
         assert_eq!(check(&plan), Ok(()));
         let report = explain(&plan);
         let Offline::TwoParty(made) = report.offline else { panic!("a plan of two parties") };
-        let total = two_party::price::queries(&plan, optimize, 1);
+        let total = two_party::price::queries(&plan, making, 1);
         assert_eq!((made.rounds, [made.server_bytes, made.client_bytes]), (total.rounds, total.sent));
         // Two static products, and two for the triple.
         assert_eq!(made.encrypted_products, 4);
@@ -179,11 +179,11 @@ fn what_two_parties_prepare_is_on_the_lines() {
 
 #[test]
 fn a_product_in_the_query_has_a_row() {
-    let mut plan = Plan { trust: Trust::TwoParty { optimize: Objective::Total }, ..layers() };
+    let mut plan = Plan { trust: Trust::TwoParty { making: Making::FAST }, ..layers() };
     let prepared = explain(&plan);
     for step in &mut plan.steps {
         if let StepOp::StaticMatMul { factor_bits, .. } = step.op {
-            step.op = StepOp::EncryptedMatMul { factor_bits, optimize: Objective::Total };
+            step.op = StepOp::EncryptedMatMul { factor_bits, making: Making::FAST };
         }
         // Twice as far apart as before, which is enough for one round more each.
         step.round *= 2;

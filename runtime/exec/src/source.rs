@@ -38,12 +38,12 @@ impl Source {
                 let factors = exchange_weights(prepared, peer, &mut *channel)?;
                 Ok(Source::Dealer { channel, factors })
             }
-            (Trust::TwoParty { optimize }, None) => {
+            (Trust::TwoParty { making }, None) => {
                 let (plan, backend) = (&prepared.plan, prepared.backend.clone());
                 let patience = working_patience(plan);
                 peer.set_patience(patience)?;
                 let factor = |id| words(prepared, id);
-                let session = Session::open(plan, optimize, prepared.party, peer, factor, backend);
+                let session = Session::open(plan, making, prepared.party, peer, factor, backend);
                 let session = Box::new(session.map_err(|error| match error {
                     SessionError::Peer(error) => RunError::Peer(error),
                     other => RunError::Weights(other),

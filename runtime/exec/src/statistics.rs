@@ -107,7 +107,7 @@ pub fn predict_prepared(plan: &Plan, party: Party, queries: u32) -> Predicted {
 
 /// What the source of correlations costs: once a session, and for so many queries.
 fn source(plan: &Plan, party: Party, queries: u32) -> [Counters; 2] {
-    let Trust::TwoParty { optimize } = plan.trust else {
+    let Trust::TwoParty { making } = plan.trust else {
         let (offline, times) = (bill::offline(plan), u64::from(queries));
         let traffic = |sent: u64, received: u64| Counters { rounds: 0, sent, received };
         return match party {
@@ -118,7 +118,7 @@ fn source(plan: &Plan, party: Party, queries: u32) -> [Counters; 2] {
             Party::Client => [traffic(0, offline.server_to_client_once), traffic(0, offline.dealer_to_client * times)],
         };
     };
-    [two_party::price::setup(plan, optimize), two_party::price::queries(plan, optimize, queries as usize)].map(|flow| {
+    [two_party::price::setup(plan, making), two_party::price::queries(plan, making, queries as usize)].map(|flow| {
         Counters { rounds: flow.rounds, sent: flow.sent[party.index()], received: flow.sent[party.other().index()] }
     })
 }

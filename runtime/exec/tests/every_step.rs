@@ -8,7 +8,7 @@ use ptc_exec::statistics::predict;
 use ptc_exec::tensors::Tensors;
 use ptc_kernels::Portable;
 use ptc_plan::Plan;
-use ptc_plan::file::{Constant, Input, InputKind, Objective, Output, Parameter, Trust};
+use ptc_plan::file::{Constant, Input, InputKind, Making, Output, Parameter, Trust};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel};
 use ptc_plan::operator::Operator;
@@ -25,7 +25,7 @@ impl Builder {
     }
 
     fn value(&mut self, name: &str, shape: &[usize], form: Form) -> ValueId {
-        self.plan.values.push(Value { name: name.into(), shape: shape.to_vec(), form });
+        self.plan.values.push(Value { name: name.into(), shape: shape.to_vec(), form, bound: None, error: None });
         ValueId(self.plan.values.len() as u32 - 1)
     }
 
@@ -43,7 +43,14 @@ impl Builder {
 
     fn step(&mut self, op: StepOp, inputs: &[ValueId], shape: &[usize], form: Form) -> ValueId {
         let output = self.value(op.name(), shape, form);
-        self.plan.steps.push(Step { op, inputs: inputs.to_vec(), outputs: vec![output], round: 0, origin: 0 });
+        self.plan.steps.push(Step {
+            op,
+            inputs: inputs.to_vec(),
+            outputs: vec![output],
+            round: 0,
+            origin: 0,
+            method: None,
+        });
         output
     }
 
@@ -75,14 +82,14 @@ fn encoded(owner: Owner, bits: u32, frac: u32) -> Form {
     Form::Encoded(owner, Fixed { bits, frac })
 }
 
-const ALONE: Trust = Trust::TwoParty { optimize: Objective::Total };
-const MODES: [Trust; 3] = [ALONE, Trust::TwoParty { optimize: Objective::Traffic }, Trust::Dealer];
+const ALONE: Trust = Trust::TwoParty { making: Making::FAST };
+const MODES: [Trust; 3] = [ALONE, Trust::TwoParty { making: Making::SPARING }, Trust::Dealer];
 
 /// The same plan with products by the server's weights on the encrypted input.
 fn inline(mut plan: Plan) -> Plan {
     for step in &mut plan.steps {
         if let StepOp::StaticMatMul { owner: Party::Server, factor_bits } = step.op {
-            step.op = StepOp::EncryptedMatMul { factor_bits, optimize: Objective::Total };
+            step.op = StepOp::EncryptedMatMul { factor_bits, making: Making::FAST };
         }
     }
     Builder { plan }.finish()
@@ -164,7 +171,14 @@ fn every_step(trust: Trust) -> Plan {
     b.output("top", top, Party::Client);
     let index = StepOp::Table { index_bits: 3, shift: 12, values: vec![(0..8).collect(), (8..16).collect()] };
     let (first, second) = (b.value("first", &[4, 1], ring(20, 0)), b.value("second", &[4, 1], ring(9, 0)));
-    b.plan.steps.push(Step { op: index, inputs: vec![top], outputs: vec![first, second], round: 0, origin: 0 });
+    b.plan.steps.push(Step {
+        op: index,
+        inputs: vec![top],
+        outputs: vec![first, second],
+        round: 0,
+        origin: 0,
+        method: None,
+    });
     b.output("first", first, Party::Client);
     b.output("second", second, Party::Client);
     let exp = Exp2::for_range(4, 13);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ptc_he::product::keys::{ClientKeys, ServerKeys};
 use ptc_he::product::{answer, open, request};
-use ptc_plan::file::Objective;
+use ptc_plan::file::Making;
 use ptc_plan::two_party::encrypted::{Product, choose, key_bytes, key_sets, seconds};
 use ptc_ring::Seed;
 use ptc_ring::tensor::mask;
@@ -27,23 +27,23 @@ const SHAPES: &[(usize, usize, usize, usize, u32, u32)] = &[
 
 fn main() {
     println!(
-        "product, objective: CPU-seconds to ask, answer, open, together, as expected; seconds; bytes up, down, of keys"
+        "product, making: CPU-seconds to ask, answer, open, together, as expected; seconds; bytes up, down, of keys"
     );
     let only = std::env::args().nth(1);
     for &(batch, rows, inner, columns, bits, factor_bits) in SHAPES {
         let product = Product { batch, rows, inner, columns, bits, factor_bits };
-        for objective in [Objective::Total, Objective::Traffic] {
-            let name = format!("{batch}x{rows}x{inner}x{columns} {objective:?}");
+        for making in [Making::FAST, Making::SPARING] {
+            let name = format!("{batch}x{rows}x{inner}x{columns} {making:?}");
             if only.as_ref().is_none_or(|only| name.contains(only)) {
-                measure(&name, &product, objective);
+                measure(&name, &product, making);
             }
         }
     }
 }
 
-fn measure(name: &str, product: &Product, objective: Objective) {
+fn measure(name: &str, product: &Product, making: Making) {
     let Product { batch, rows, inner, columns, bits, factor_bits } = *product;
-    let packing = choose(product, objective);
+    let packing = choose(product, making);
     let sets = key_sets([&packing]);
     let client = ClientKeys::fresh(&sets).expect("randomness");
     let server = ServerKeys::read(&sets, &client.publish().expect("randomness")).expect("the keys just made");

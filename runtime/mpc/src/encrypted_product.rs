@@ -58,7 +58,7 @@ mod tests {
 
     use ptc_kernels::{Backend, Portable};
     use ptc_net::{Channel, memory};
-    use ptc_plan::file::Objective;
+    use ptc_plan::file::Making;
     use ptc_plan::kernel::Word;
     use ptc_plan::price::FRAME_HEADER;
     use ptc_plan::step::Party;
@@ -72,7 +72,7 @@ mod tests {
 
     fn check(product: Product, wide: u32) {
         let Product { rows, inner, columns, bits, factor_bits, .. } = product;
-        let packing = encrypted::choose(&product, Objective::Total);
+        let packing = encrypted::choose(&product, Making::FAST);
         let (x0, x1) = (uniform(1, wide, rows * inner), uniform(2, wide, rows * inner));
         // Signed numbers of `factor_bits` bits.
         let half = 1u64 << (factor_bits - 1);

@@ -11,7 +11,7 @@ use ptc_net::{Channel, memory};
 use ptc_offline::two_party::Session;
 use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, bill};
-use ptc_plan::file::Objective;
+use ptc_plan::file::Making;
 use ptc_plan::step::{Party, ValueId};
 use ptc_plan::two_party::{batches, price};
 use ptc_ring::Seed;
@@ -22,9 +22,9 @@ fn main() {
     let Some(path) = arguments.get(1) else { return eprintln!("usage: two_party PLAN [total|traffic] [QUERIES]") };
     let bytes = std::fs::read(path).expect("a file");
     let plan = Plan::from_bytes(&bytes).expect("a plan");
-    let objective = match arguments.get(2).map(String::as_str) {
-        Some("traffic") => Objective::Traffic,
-        _ => Objective::Total,
+    let making = match arguments.get(2).map(String::as_str) {
+        Some("traffic") => Making::SPARING,
+        _ => Making::FAST,
     };
     let queries: usize = arguments.get(3).and_then(|text| text.parse().ok()).unwrap_or(1);
     let weights = weights(&plan);
@@ -32,7 +32,7 @@ fn main() {
     let (mut server, mut client) = memory::pair();
     let play = |party: Party, channel: &mut memory::Memory| {
         let start = Instant::now();
-        let mut session = Session::open(&plan, objective, party, channel, factor, Arc::new(Portable)).expect("opens");
+        let mut session = Session::open(&plan, making, party, channel, factor, Arc::new(Portable)).expect("opens");
         let mut seconds = vec![start.elapsed().as_secs_f64()];
         for _ in 0..queries {
             let start = Instant::now();
@@ -49,7 +49,7 @@ fn main() {
     let all: Vec<_> = batches(&plan).iter().map(|batch| batch.transfers()).collect();
     let sum = |sender: usize| all.iter().map(|batch| batch[sender].transfers).sum::<usize>() as f64 / 1e6;
     println!("{} batches, {:.1} + {:.1} M transfers a query", all.len(), sum(0), sum(1));
-    let (setup, flow) = (price::setup(&plan, objective), price::queries(&plan, objective, queries));
+    let (setup, flow) = (price::setup(&plan, making), price::queries(&plan, making, queries));
     println!(
         "opening: {} rounds, {:?} bytes; queries: {} rounds, {:?} bytes",
         setup.rounds, setup.sent, flow.rounds, flow.sent

@@ -30,7 +30,7 @@ use ptc_net::{Channel, PeerError};
 use ptc_ot::setup::{Transfers, setup};
 use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, bill};
-use ptc_plan::file::Objective;
+use ptc_plan::file::Making;
 use ptc_plan::step::{Party, ValueId};
 use ptc_plan::two_party::elementwise::Slotted;
 use ptc_plan::two_party::encrypted::key_bytes;
@@ -102,13 +102,13 @@ impl Session {
     /// is not asked for any.
     pub fn open<'a>(
         plan: &Plan,
-        objective: Objective,
+        making: Making,
         party: Party,
         mut channel: &mut dyn Channel,
         factor: impl Fn(ValueId) -> &'a [u64],
         backend: Arc<dyn Backend>,
     ) -> Result<Session, SessionError> {
-        let made = Made::of(plan, objective);
+        let made = Made::of(plan, making);
         if party == Party::Server {
             check_weights(plan, weights_of(&made.bill), factor)?;
         }
@@ -152,16 +152,16 @@ impl Session {
 }
 
 impl Made {
-    fn of(plan: &Plan, objective: Objective) -> Made {
+    fn of(plan: &Plan, making: Making) -> Made {
         let of_step = |(step, of): (usize, &_)| bill(&plan.values, of).into_iter().map(move |c| (step, c));
         let batches = batches(plan);
         Made {
             steps: plan.steps.len(),
             bill: plan.steps.iter().enumerate().flat_map(of_step).collect(),
-            packings: Packings::of(plan, objective),
+            packings: Packings::of(plan, making),
             slottings: slottings(&batches),
             batches,
-            extension: Extension::of(objective),
+            extension: making.extension,
         }
     }
 }

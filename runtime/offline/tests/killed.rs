@@ -25,8 +25,15 @@ const QUERIES: u32 = 240;
 /// One square of 300 elements: two kilobytes a query.
 fn plan() -> Plan {
     let form = Form::Share(Fixed { bits: 30, frac: 0 });
-    let value = Value { name: "value".into(), shape: vec![300], form };
-    let step = Step { op: StepOp::Square, inputs: vec![ValueId(0)], outputs: vec![ValueId(1)], round: 0, origin: 0 };
+    let value = Value { name: "value".into(), shape: vec![300], form, bound: None, error: None };
+    let step = Step {
+        op: StepOp::Square,
+        inputs: vec![ValueId(0)],
+        outputs: vec![ValueId(1)],
+        round: 0,
+        origin: 0,
+        method: None,
+    };
     Plan {
         model: "test".into(),
         entry: "test".into(),

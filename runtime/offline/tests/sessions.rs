@@ -21,7 +21,8 @@ const COLUMNS: usize = 50;
 
 /// Products of shares by one weight in 40 bits and in 30, by another elementwise, and of shares.
 fn plan() -> Plan {
-    let value = |shape: &[usize], form| Value { name: "value".into(), shape: shape.to_vec(), form };
+    let value =
+        |shape: &[usize], form| Value { name: "value".into(), shape: shape.to_vec(), form, bound: None, error: None };
     let share = |shape: &[usize], bits| value(shape, Form::Share(Fixed { bits, frac: 0 }));
     let weight = |shape: &[usize]| value(shape, Form::Encoded(Owner::Server, Fixed { bits: 40, frac: 0 }));
     let step = |op, inputs: &[u32], output| Step {
@@ -30,6 +31,7 @@ fn plan() -> Plan {
         outputs: vec![ValueId(output)],
         round: 0,
         origin: 0,
+        method: None,
     };
     Plan {
         model: "test".into(),

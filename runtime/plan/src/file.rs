@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Kernel;
 use crate::step::{Owner, Party, Step, Value, ValueId};
+use crate::two_party::transfer::Extension;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -25,30 +26,38 @@ pub struct Plan {
     pub origins: Vec<Origin>,
     /// Bounds of approximations, for reports.
     pub notes: Vec<Note>,
+    /// What the compiler chose among, for reports.
+    pub choices: Vec<Choice>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trust {
     /// Nobody else: the parties make correlated randomness from oblivious transfers and homomorphic encryption.
-    TwoParty { optimize: Objective },
+    TwoParty { making: Making },
     /// A third process deals correlated randomness, sees no data and colludes with neither party.
     Dealer,
 }
 
-/// Nobody else, and the least time.
+/// Nobody else, and the least time on a fast link.
 impl Default for Trust {
     fn default() -> Trust {
-        Trust::TwoParty { optimize: Objective::Total }
+        Trust::TwoParty { making: Making::FAST }
     }
 }
 
-/// What a plan spends least of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Objective {
-    /// Seconds on a fast link, both phases together.
-    Total,
-    /// Bytes, both phases together.
-    Traffic,
+/// How two parties alone make what a whole plan consumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Making {
+    pub extension: Extension,
+    /// Bytes that a second of computing is worth: packings of encrypted products spare the one or the other.
+    pub second_bytes: u32,
+}
+
+impl Making {
+    /// For a link of 1 Gbit/s.
+    pub const FAST: Making = Making { extension: Extension::Subfield { bits: 4 }, second_bytes: 125_000_000 };
+    /// For the fewest bytes: a link of 64 Mbit/s, and two cores.
+    pub const SPARING: Making = Making { extension: Extension::Silent, second_bytes: 4_000_000 };
 }
 
 /// A checkpoint tensor and the clear value it becomes.
@@ -112,4 +121,21 @@ pub struct Note {
     /// Absolute unless `relative`.
     pub bound: f64,
     pub relative: bool,
+}
+
+/// One of several ways that was taken because it costs least under the build's objective and profile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What was decided, e.g. `row maximum of softmax`.
+    pub subject: String,
+    pub chosen: Way,
+    /// The next best.
+    pub runner_up: Option<Way>,
+}
+
+/// A way, and what the whole plan costs with it in the unit of the objective: microseconds, or bytes for `traffic`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Way {
+    pub name: String,
+    pub price: u64,
 }

@@ -7,9 +7,9 @@ use crate::two_party::encrypted::{self, KeySet, Packing, Product};
 
 /// The product of `step`, if it is encrypted in the query, and its packing.
 pub fn product(plan: &Plan, step: &Step) -> Option<(Product, Packing)> {
-    let StepOp::EncryptedMatMul { factor_bits, optimize } = step.op else { return None };
+    let StepOp::EncryptedMatMul { factor_bits, making } = step.op else { return None };
     let product = encrypted_product(&plan.values, step, factor_bits);
-    Some((product, encrypted::choose(&product, optimize)))
+    Some((product, encrypted::choose(&product, making)))
 }
 
 /// The keys that the client sends once a session.

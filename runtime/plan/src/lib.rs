@@ -6,6 +6,7 @@
 //! parties hold byte for byte; and kernels described as data ([`kernel`]).
 
 pub mod bill;
+pub mod bound;
 pub mod check;
 pub mod encoding;
 pub mod file;

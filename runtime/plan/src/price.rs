@@ -109,9 +109,9 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
             vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))]
         }
         StepOp::StaticMul { owner, .. } => vec![static_round(*owner, input(0).len(), input(1).len(), ring(output(0)))],
-        StepOp::EncryptedMatMul { factor_bits, optimize } => {
+        StepOp::EncryptedMatMul { factor_bits, making } => {
             let product = encrypted_product(values, step, *factor_bits);
-            let packing = encrypted::choose(&product, *optimize);
+            let packing = encrypted::choose(&product, *making);
             let request = Round::one(Party::Client, encrypted::request_bytes(&product, &packing));
             vec![request, Round::one(Party::Server, encrypted::response_bytes(&product, &packing))]
         }

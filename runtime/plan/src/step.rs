@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::Objective;
+use crate::bound::Bound;
+use crate::file::Making;
 use crate::operator::Operator;
 
 /// Party 0 holds the weights, party 1 the input.
@@ -74,6 +75,10 @@ pub struct Value {
     pub name: String,
     pub shape: Vec<usize>,
     pub form: Form,
+    /// Between which every element lies, where that is known.
+    pub bound: Option<Bound>,
+    /// How far shares may lie from the exact computation, where that is known.
+    pub error: Option<f64>,
 }
 
 impl Value {
@@ -95,6 +100,17 @@ pub struct Step {
     pub round: u32,
     /// Index into the plan's origins: the source line that asked for it.
     pub origin: u32,
+    /// How two parties alone make its products; what leaves no choice, or is left to the price rule, has none.
+    pub method: Option<Method>,
+}
+
+/// How two parties alone make correlated products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Method {
+    /// By homomorphic encryption.
+    Encrypted,
+    /// By oblivious transfers (Gilboa, CRYPTO 1999).
+    Transfers,
 }
 
 /// What a step does. `x`, `y` are the inputs in order; rings and shapes are those of the values.
@@ -169,10 +185,10 @@ pub enum StepOp {
         to: Party,
     },
     /// [`StepOp::StaticMatMul`] of the server's `w` with nothing prepared: the client sends its share encrypted, the server
-    /// answers with the product. `optimize` is the plan's.
+    /// answers with the product. `making` is the plan's.
     EncryptedMatMul {
         factor_bits: u32,
-        optimize: Objective,
+        making: Making,
     },
 }
 

@@ -151,7 +151,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn named(&mut self, name: String, shape: Vec<usize>, form: Form) -> ValueId {
-        self.plan.values.push(Value { name, shape, form });
+        self.plan.values.push(Value { name, shape, form, bound: None, error: None });
         ValueId(self.plan.values.len() as u32 - 1)
     }
 
@@ -168,7 +168,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn push(&mut self, op: StepOp, inputs: Vec<ValueId>, outputs: Vec<ValueId>) {
-        self.plan.steps.push(Step { op, inputs, outputs, round: 0, origin: self.origin });
+        self.plan.steps.push(Step { op, inputs, outputs, round: 0, origin: self.origin, method: None });
     }
 
     pub(super) fn error(&self, message: &str, hint: &str) -> CodegenError {

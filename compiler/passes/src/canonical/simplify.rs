@@ -124,6 +124,7 @@ fn negate(graph: &mut Graph, known: &mut Known, x: NodeId, like: &Node) -> NodeI
         name: format!("{}.negated", like.name),
         bound: None,
         fixed: None,
+        error: None,
         ..like.clone()
     };
     place(graph, known, negated)

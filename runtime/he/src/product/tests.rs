@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use ptc_net::PeerError;
-use ptc_plan::file::Objective;
+use ptc_plan::file::Making;
 use ptc_plan::two_party::encrypted::{
     Packing, Product, Response, choose, key_bytes, key_sets, noise, power, request_bytes, response, response_bytes,
 };
@@ -55,8 +55,8 @@ fn check_packing(product: &Product, packing: &Packing, x: &[u64], weights: &[u64
 }
 
 /// Random values of the widths that are stated.
-fn check(product: &Product, objective: Objective) {
-    let packing = choose(product, objective);
+fn check(product: &Product, making: Making) {
+    let packing = choose(product, making);
     let seed = Seed::from_bytes([9; 32]);
     let x = seed.stream(0, 0).ring(product.bits, product.batch * product.rows * product.inner);
     let words = seed.stream(0, 1).ring(product.factor_bits, product.batch * product.inner * product.columns);
@@ -68,8 +68,8 @@ fn check(product: &Product, objective: Objective) {
 
 fn check_both(batch: usize, rows: usize, inner: usize, columns: usize, bits: u32, factor_bits: u32) {
     let product = Product { batch, rows, inner, columns, bits, factor_bits };
-    check(&product, Objective::Total);
-    check(&product, Objective::Traffic);
+    check(&product, Making::FAST);
+    check(&product, Making::SPARING);
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn least(product: &Product) -> u64 {
 #[test]
 fn extreme_values_come_out_right() {
     for (bits, factor_bits) in [(37, 17), (36, 36), (64, 64), (1, 1), (8, 8)] {
-        for objective in [Objective::Total, Objective::Traffic] {
+        for making in [Making::FAST, Making::SPARING] {
             let product = Product { batch: 2, rows: 7, inner: 70, columns: 9, bits, factor_bits };
-            let packing = choose(&product, objective);
+            let packing = choose(&product, making);
             let (x, weights) = (vec![mask(bits); 2 * 7 * 70], vec![least(&product); 2 * 70 * 9]);
             check_packing(&product, &packing, &x, &weights);
             let (x, weights) = (vec![1 << (bits - 1); 2 * 7 * 70], vec![mask(bits); 2 * 70 * 9]);
@@ -172,8 +172,8 @@ fn noise_stays_below_its_bound() {
 #[test]
 fn answers_are_uniform() {
     let product = Product { batch: 1, rows: 16, inner: 64, columns: 256, bits: 30, factor_bits: 12 };
-    for objective in [Objective::Total, Objective::Traffic] {
-        let packing = choose(&product, objective);
+    for making in [Making::FAST, Making::SPARING] {
+        let packing = choose(&product, making);
         let (client, server) = keys(&packing);
         let asked = request(&client, &product, &packing, &vec![0; 16 * 64]).unwrap();
         for weight in [0, 1, mask(30)] {
@@ -192,7 +192,7 @@ fn answers_are_uniform() {
 #[test]
 fn malformed_messages_are_refused() {
     let product = Product { batch: 1, rows: 4, inner: 5, columns: 6, bits: 30, factor_bits: 12 };
-    let packing = choose(&product, Objective::Total);
+    let packing = choose(&product, Making::FAST);
     let (client, server) = keys(&packing);
     let asked = request(&client, &product, &packing, &[7; 20]).unwrap();
     let answered = answer(&server, &product, &packing, &asked, &[1; 30], &[0; 24]).unwrap();
@@ -229,6 +229,6 @@ proptest! {
         factor in 1u32..=64, traffic: bool,
     ) {
         let product = Product { batch, rows, inner, columns, bits, factor_bits: factor.min(bits) };
-        check(&product, if traffic { Objective::Traffic } else { Objective::Total });
+        check(&product, if traffic { Making::SPARING } else { Making::FAST });
     }
 }

@@ -32,23 +32,23 @@ pub fn ring(bits: u32) -> Fixed {
 }
 
 pub fn shared(shape: &[usize], fixed: Fixed) -> Value {
-    Value { name: "shared".into(), shape: shape.to_vec(), form: Form::Share(fixed) }
+    Value { name: "shared".into(), shape: shape.to_vec(), form: Form::Share(fixed), bound: None, error: None }
 }
 
 pub fn bit(shape: &[usize]) -> Value {
-    Value { name: "bits".into(), shape: shape.to_vec(), form: Form::Bits }
+    Value { name: "bits".into(), shape: shape.to_vec(), form: Form::Bits, bound: None, error: None }
 }
 
 pub fn encoded(shape: &[usize], owner: Party, fixed: Fixed) -> Value {
     let owner = if owner == Party::Server { Owner::Server } else { Owner::Client };
-    Value { name: "encoded".into(), shape: shape.to_vec(), form: Form::Encoded(owner, fixed) }
+    Value { name: "encoded".into(), shape: shape.to_vec(), form: Form::Encoded(owner, fixed), bound: None, error: None }
 }
 
 /// A plan of one step from `inputs` to `outputs`.
 pub fn plan(op: StepOp, inputs: Vec<Value>, outputs: Vec<Value>) -> Plan {
     let ids = |range: std::ops::Range<usize>| range.map(|i| ValueId(i as u32)).collect();
     let (first, end) = (inputs.len(), inputs.len() + outputs.len());
-    let step = Step { op, inputs: ids(0..first), outputs: ids(first..end), round: 0, origin: 0 };
+    let step = Step { op, inputs: ids(0..first), outputs: ids(first..end), round: 0, origin: 0, method: None };
     Plan {
         model: "test".into(),
         entry: "test".into(),

@@ -19,7 +19,8 @@ const PARTY: Party = Party::Client;
 
 /// Steps that consume each kind of correlation; `width` makes queries longer than a sealed piece.
 fn plan(width: usize) -> Plan {
-    let value = |shape: &[usize], form| Value { name: "value".into(), shape: shape.to_vec(), form };
+    let value =
+        |shape: &[usize], form| Value { name: "value".into(), shape: shape.to_vec(), form, bound: None, error: None };
     let share = |shape: &[usize], bits, frac| value(shape, Form::Share(Fixed { bits, frac }));
     let weight = |shape: &[usize], owner| value(shape, Form::Encoded(owner, Fixed { bits: 30, frac: 0 }));
     let values = vec![
@@ -56,6 +57,7 @@ fn plan(width: usize) -> Plan {
         outputs: vec![ValueId(output)],
         round: 0,
         origin: 0,
+        method: None,
     };
     Plan {
         model: "test".into(),

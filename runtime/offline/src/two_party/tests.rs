@@ -10,7 +10,7 @@ use ptc_net::{Channel, PeerError, memory};
 use ptc_ot::block::{Block, Blocks};
 use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, Part as Wire, bill};
-use ptc_plan::file::{Objective, Trust};
+use ptc_plan::file::{Making, Trust};
 use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party::by_transfers as needed;
 use ptc_plan::two_party::price;
@@ -144,7 +144,7 @@ fn factors(correlation: &Correlation, weights: &[u64]) -> Factors {
     let Correlation::StaticMul { count, period, bits, factor_bits, .. } = *correlation else {
         return Factors::default();
     };
-    let value = |len: usize, form| Value { name: "value".into(), shape: vec![len], form };
+    let value = |len: usize, form| Value { name: "value".into(), shape: vec![len], form, bound: None, error: None };
     let fixed = Fixed { bits, frac: 0 };
     let step = Step {
         op: StepOp::StaticMul { owner: Party::Server, factor_bits },
@@ -152,6 +152,7 @@ fn factors(correlation: &Correlation, weights: &[u64]) -> Factors {
         outputs: vec![ValueId(2)],
         round: 0,
         origin: 0,
+        method: None,
     };
     let share = || value(count, Form::Share(fixed));
     let plan = Plan {
@@ -294,7 +295,7 @@ fn messages_of_another_length_are_refused() {
 fn every_kind() -> (Plan, Vec<Vec<u64>>) {
     let mut plan = empty();
     let mut value = |shape: &[usize], form| {
-        plan.values.push(Value { name: "value".into(), shape: shape.to_vec(), form });
+        plan.values.push(Value { name: "value".into(), shape: shape.to_vec(), form, bound: None, error: None });
         ValueId(plan.values.len() as u32 - 1)
     };
     let share = |bits| Form::Share(Fixed { bits, frac: 0 });
@@ -335,7 +336,7 @@ fn every_kind() -> (Plan, Vec<Vec<u64>>) {
         (StepOp::Max, vec![x], vec![rows]),
         (StepOp::Reveal { to: Party::Client }, vec![x], vec![x]),
     ];
-    let step = |(op, inputs, outputs)| Step { op, inputs, outputs, round: 0, origin: 0 };
+    let step = |(op, inputs, outputs)| Step { op, inputs, outputs, round: 0, origin: 0, method: None };
     plan.steps = steps.into_iter().map(step).collect();
     let weight = |id: usize, of: &Value| -> Vec<u64> {
         let signed = |w: u64| ((w << 47) as i64 >> 47) as u64 & mask(37);
@@ -350,12 +351,12 @@ fn empty() -> Plan {
 }
 
 /// Two queries of one session: every correlation is what a dealer would have dealt, and traffic is what the plan says.
-fn check_session(objective: Objective) {
+fn check_session(making: Making) {
     let (plan, weights) = every_kind();
     let (mut server, mut client) = memory::pair();
     let play = |party: Party, channel: &mut memory::Memory| {
         let factor = |id: ValueId| &weights[id.0 as usize][..];
-        let mut session = Session::open(&plan, objective, party, channel, factor, Arc::new(Portable)).unwrap();
+        let mut session = Session::open(&plan, making, party, channel, factor, Arc::new(Portable)).unwrap();
         let mut counted = vec![channel.counters()];
         let supplies = [(); 2].map(|()| {
             let supply = session.query(channel, factor, &mut |_| ()).unwrap();
@@ -369,9 +370,9 @@ fn check_session(objective: Objective) {
         let client = scope.spawn(|| play(Party::Client, &mut client));
         [server, client].map(|thread| thread.join().unwrap())
     });
-    let setup = price::setup(&plan, objective);
+    let setup = price::setup(&plan, making);
     for queries in 0..=2 {
-        let flow = price::queries(&plan, objective, queries);
+        let flow = price::queries(&plan, making, queries);
         let sent = [0, 1].map(|party| setup.sent[party] + flow.sent[party]);
         let (server, client) = (of_server[queries], of_client[queries]);
         assert_eq!([server.sent, client.sent], sent, "after {queries} queries");
@@ -392,12 +393,12 @@ fn check_session(objective: Objective) {
 
 #[test]
 fn sessions_make_every_kind() {
-    check_session(Objective::Total);
+    check_session(Making::FAST);
 }
 
 #[test]
 fn silent_sessions_make_every_kind() {
-    check_session(Objective::Traffic);
+    check_session(Making::SPARING);
 }
 
 #[test]
@@ -406,7 +407,7 @@ fn larger_weights_than_the_plan_promises_are_refused() {
     weights[1][5] = 1 << 16;
     let (mut server, _client) = memory::pair();
     let factor = |id: ValueId| &weights[id.0 as usize][..];
-    let error = Session::open(&plan, Objective::Total, Party::Server, &mut server, factor, Arc::new(Portable)).err();
+    let error = Session::open(&plan, Making::FAST, Party::Server, &mut server, factor, Arc::new(Portable)).err();
     let text = error.map(|error| error.to_string()).unwrap_or_default();
     assert!(text.starts_with("`value` holds an element of more than 17 bits"), "{text}");
 }

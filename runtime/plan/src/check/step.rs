@@ -41,9 +41,9 @@ fn check_kind(plan: &Plan, step: &Step) -> Result<(), String> {
             check_factor(*factor_bits, one(outputs)?)?;
             known_matmul(owner_of(*owner), inputs, one(outputs)?)
         }
-        StepOp::EncryptedMatMul { factor_bits, optimize } => {
-            if plan.trust != (Trust::TwoParty { optimize: *optimize }) {
-                return Err(format!("it is encrypted for {optimize:?} in a plan for {:?}", plan.trust));
+        StepOp::EncryptedMatMul { factor_bits, making } => {
+            if plan.trust != (Trust::TwoParty { making: *making }) {
+                return Err(format!("it is encrypted for {making:?} in a plan for {:?}", plan.trust));
             }
             check_factor(*factor_bits, one(outputs)?)?;
             known_matmul(Owner::Server, inputs, one(outputs)?)

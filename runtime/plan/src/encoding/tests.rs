@@ -114,6 +114,7 @@ pub(crate) fn example() -> Plan {
         outputs,
         origins: vec![Origin { file: "example.ptx".into(), line: 3, text: "let y = x;".into() }],
         notes: vec![Note { value: "power".into(), recipe: "table".into(), bound: 1e-4, relative: true }],
+        choices: vec![],
     };
     schedule(&mut plan);
     plan
@@ -127,13 +128,13 @@ struct Builder {
 
 impl Builder {
     fn value(&mut self, name: &str, shape: &[usize], form: Form) -> ValueId {
-        self.values.push(Value { name: name.into(), shape: shape.to_vec(), form });
+        self.values.push(Value { name: name.into(), shape: shape.to_vec(), form, bound: None, error: None });
         ValueId(self.values.len() as u32 - 1)
     }
 
     fn step(&mut self, op: StepOp, inputs: &[ValueId], name: &str, shape: &[usize], form: Form) -> ValueId {
         let output = self.value(name, shape, form);
-        self.steps.push(Step { op, inputs: inputs.to_vec(), outputs: vec![output], round: 0, origin: 0 });
+        self.steps.push(Step { op, inputs: inputs.to_vec(), outputs: vec![output], round: 0, origin: 0, method: None });
         output
     }
 }

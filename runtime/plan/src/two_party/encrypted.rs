@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::file::Objective;
+use crate::file::Making;
 use crate::price::packed;
 use crate::two_party::parameters::{Parameters, SETS};
 
@@ -296,19 +296,13 @@ pub fn seconds(product: &Product, packing: &Packing) -> f64 {
 }
 
 /// The packing with which a product of a checked plan costs least.
-pub fn choose(product: &Product, objective: Objective) -> Packing {
-    find(product, objective).unwrap_or_else(|| panic!("no parameters for {product:?}"))
+pub fn choose(product: &Product, making: Making) -> Packing {
+    find(product, making).unwrap_or_else(|| panic!("no parameters for {product:?}"))
 }
 
 /// The packing with which `product` costs least; none where it is too large for all parameters.
-pub fn find(product: &Product, objective: Objective) -> Option<Packing> {
-    // A second of computing is worth so many bytes.
-    let second = match objective {
-        // A link of 1 Gbit/s.
-        Objective::Total => 125e6,
-        // One of 64 Mbit/s, and two cores.
-        Objective::Traffic => 4e6,
-    };
+pub fn find(product: &Product, making: Making) -> Option<Packing> {
+    let second = f64::from(making.second_bytes);
     let mut best: Option<(f64, Packing)> = None;
     for packing in candidates(product) {
         // Most are out of the question before their answers are known.
@@ -417,8 +411,8 @@ mod tests {
             for factor_bits in [1, bits.min(17), bits] {
                 for product in [product((1, at, 70, 9, bits, factor_bits)), product((3, 5, at, at, bits, factor_bits))]
                 {
-                    for objective in [Objective::Total, Objective::Traffic] {
-                        let packing = choose(&product, objective);
+                    for making in [Making::FAST, Making::SPARING] {
+                        let packing = choose(&product, making);
                         let degree = packing.parameters().degree;
                         assert!(packing.inner <= packing.stride);
                         assert!(packing.spread() * packing.rows * packing.columns <= degree);
@@ -434,9 +428,9 @@ mod tests {
     #[test]
     fn traffic_is_small_where_it_counts() {
         let large = product((1, 128, 768, 768, 36, 17));
-        let packing = choose(&large, Objective::Traffic);
+        let packing = choose(&large, Making::SPARING);
         assert!(bytes(&large, &packing) < 3_000_000);
-        let packings = SMALL.map(|shape| choose(&product(shape), Objective::Traffic));
+        let packings = SMALL.map(|shape| choose(&product(shape), Making::SPARING));
         let layer: u64 = SMALL.iter().zip(&packings).map(|(shape, packing)| bytes(&product(*shape), packing)).sum();
         assert!(6 * layer + key_bytes(&key_sets(&packings)) < 40_000_000);
         let chosen = |at: usize| 6 * bytes(&product(SMALL[at]), &packings[at]);
@@ -447,7 +441,7 @@ mod tests {
     #[test]
     fn bytes_are_those_of_ciphertexts() {
         let large = product((1, 128, 768, 768, 36, 17));
-        let packing = choose(&large, Objective::Traffic);
+        let packing = choose(&large, Making::SPARING);
         assert_eq!((packing.rows, packing.inner, packing.columns, packing.merge), (128, 64, 1, 64));
         assert_eq!(request_bytes(&large, &packing), 32 + 12 * 8192 * (49 + 49 + 30) / 8);
         assert_eq!(response_bytes(&large, &packing), 12 * 8192 * 47 / 8 + 128 * 768 * 37 / 8);
@@ -462,8 +456,8 @@ mod tests {
     fn answers_are_hidden_and_right() {
         for shape in SMALL {
             let product = product(shape);
-            for objective in [Objective::Total, Objective::Traffic] {
-                let packing = choose(&product, objective);
+            for making in [Making::FAST, Making::SPARING] {
+                let packing = choose(&product, making);
                 let set = packing.parameters();
                 let modulus: u32 = set.prime_bits[..packing.kept()].iter().sum();
                 let moved = noise(&product, &packing) / power(modulus as i32) * power(128);

@@ -9,13 +9,13 @@ use crate::step::{Step, StepOp};
 
 /// The first product of `step` that no parameters hold. The step has the shapes that its kind needs.
 pub fn too_large(plan: &Plan, step: &Step) -> Option<Product> {
-    let Trust::TwoParty { optimize } = plan.trust else { return None };
+    let Trust::TwoParty { making } = plan.trust else { return None };
     let inline = match step.op {
         StepOp::EncryptedMatMul { factor_bits, .. } => Some(encrypted_product(&plan.values, step, factor_bits)),
         _ => None,
     };
     let prepared = bill(&plan.values, step).into_iter().flat_map(|correlation| products(&correlation));
-    inline.into_iter().chain(prepared).find(|product| encrypted::find(product, optimize).is_none())
+    inline.into_iter().chain(prepared).find(|product| encrypted::find(product, making).is_none())
 }
 
 /// What is wrong with such a product, for people.
@@ -30,11 +30,11 @@ pub fn describe(product: &Product) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Objective;
+    use crate::file::Making;
 
     fn fits(bits: u32, factor_bits: u32, inner: usize) -> bool {
         let product = Product { batch: 1, rows: 1, inner, columns: 1, bits, factor_bits };
-        [Objective::Total, Objective::Traffic].iter().all(|objective| encrypted::find(&product, *objective).is_some())
+        [Making::FAST, Making::SPARING].iter().all(|making| encrypted::find(&product, *making).is_some())
     }
 
     #[test]

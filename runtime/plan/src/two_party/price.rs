@@ -6,7 +6,7 @@ use super::schedule::{Round, Stock, schedule};
 use super::transfer::Extension;
 use super::{Batch, batches, products, slotwise};
 use crate::bill::{Correlation, bill};
-use crate::file::{Objective, Plan};
+use crate::file::{Making, Plan};
 use crate::price::{FRAME_HEADER, plane_bytes};
 
 /// Exchanges, and bytes that each party sends in them, frame headers included.
@@ -32,11 +32,11 @@ impl Flow {
 pub struct Packings(Vec<(Product, Packing)>);
 
 impl Packings {
-    pub fn of(plan: &Plan, objective: Objective) -> Packings {
+    pub fn of(plan: &Plan, making: Making) -> Packings {
         let mut packings: Vec<(Product, Packing)> = vec![];
         for product in plan.steps.iter().flat_map(|step| bill(&plan.values, step)).flat_map(|c| products(&c)) {
             if !packings.iter().any(|(known, _)| *known == product) {
-                packings.push((product, encrypted::choose(&product, objective)));
+                packings.push((product, encrypted::choose(&product, making)));
             }
         }
         Packings(packings)
@@ -129,20 +129,20 @@ pub fn parts(batches: &[Batch], packings: &Packings, extension: Extension, round
 }
 
 /// Opening a session: transfers to extend from, and the client's public keys.
-pub fn setup(plan: &Plan, objective: Objective) -> Flow {
+pub fn setup(plan: &Plan, making: Making) -> Flow {
     let mut flow = Flow::default();
-    for sent in Extension::of(objective).setup() {
+    for sent in making.extension.setup() {
         flow.exchange([sent; 2]);
     }
-    let keys = encrypted::key_bytes(&Packings::of(plan, objective).keys());
+    let keys = encrypted::key_bytes(&Packings::of(plan, making).keys());
     let slotwise: u64 = slottings(&batches(plan)).iter().map(Slotted::key_bytes).sum();
     flow.exchange([0, keys + slotwise]);
     flow
 }
 
 /// The first `queries` of a session, one after the other.
-pub fn queries(plan: &Plan, objective: Objective, queries: usize) -> Flow {
-    let (batches, packings, extension) = (batches(plan), Packings::of(plan, objective), Extension::of(objective));
+pub fn queries(plan: &Plan, making: Making, queries: usize) -> Flow {
+    let (batches, packings, extension) = (batches(plan), Packings::of(plan, making), making.extension);
     let (mut flow, mut stock) = (Flow::default(), Stock::default());
     for _ in 0..queries {
         for round in schedule(&batches, extension, &mut stock) {

@@ -1,10 +1,11 @@
 //! What opening and extending random transfers costs, exactly.
 
-use crate::file::Objective;
+use serde::{Deserialize, Serialize};
+
 use crate::two_party::LEVEL_BYTES;
 
 /// How transfers are extended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Extension {
     /// From streams of many keys over a field of `2^bits` elements (Roy, CRYPTO 2022); with one bit that of Ishai, Kilian,
     /// Nissim, Petrank (CRYPTO 2003). A transfer is `16 / bits` bytes from the receiver and `2^bits / bits` streams' work;
@@ -29,13 +30,6 @@ pub const SILENT_BATCH: usize = 792_576;
 pub const SILENT_BYTES: u64 = 122_400;
 
 impl Extension {
-    pub fn of(objective: Objective) -> Extension {
-        match objective {
-            Objective::Total => Extension::Subfield { bits: 4 },
-            Objective::Traffic => Extension::Silent,
-        }
-    }
-
     pub fn name(self) -> &'static str {
         match self {
             Extension::Subfield { bits: 1 } => "iknp",
