@@ -191,7 +191,7 @@ mod tests {
             pooled: 0,
             each_query: vec![QuerySeconds { offline: 1.0, online: 2.0 }],
             source: vec![("extension", 0.25), ("waiting", 0.5)],
-            steps: Online { steps: vec![0.5, 0.25, 0.125], waiting: 1.0 },
+            steps: Online { steps: vec![0.5, 0.25, 0.125], waiting: 1.0, trace: None },
         };
         let predicted = Predicted {
             weights: counters(0, 0, 40),

@@ -20,6 +20,7 @@ pub mod simulate;
 mod source;
 pub mod statistics;
 pub mod tensors;
+pub mod trace;
 pub mod value;
 
 pub use error::RunError;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use ptc_correlation::Supply;
+use ptc_mpc::lane::{Lane, Moved};
 use ptc_mpc::lockstep::{Lockstep, Pending};
 use ptc_net::Channel;
 use ptc_plan::float::FloatTensor;
@@ -17,6 +18,7 @@ use crate::prepare::Prepared;
 use crate::protocol::{Joint, Outputs, at_once};
 use crate::statistics::Online;
 use crate::tensors::{Tensors, check_inputs};
+use crate::trace::{RoundTrace, Span, StepTrace, Trace};
 use crate::value::Held;
 
 /// Sees every value as this party holds it, right after its step; for a simulation that holds both sides.
@@ -48,10 +50,12 @@ pub fn run<C: Channel + ?Sized>(
     let mut query = Query::new(prepared, encryption, inputs, hooks);
     let mut lockstep = Lockstep::new(channel);
     let (steps, mut next, mut round) = (&prepared.plan.steps, 0, 0);
+    online.trace.iter_mut().for_each(Trace::begin);
     while next < steps.len() || !query.running.is_empty() {
         if let Some(progress) = &mut query.hooks.progress {
             progress(round);
         }
+        let (began, before) = (now_us(online), lockstep.channel().counters());
         while steps.get(next).is_some_and(|step| step.round == round) {
             if !prepared.done[next] {
                 query.start(next, supply, &mut lockstep, online)?;
@@ -63,11 +67,36 @@ pub fn run<C: Channel + ?Sized>(
         if !lockstep.is_done() {
             lockstep.advance()?;
         }
-        online.waiting += start.elapsed().as_secs_f64() - (query.computed() - computed);
+        let waiting = start.elapsed().as_secs_f64() - (query.computed() - computed);
+        online.waiting += waiting;
+        query.collect(round + 1, online)?;
+        if let Some(trace) = &mut online.trace {
+            let moved = lockstep.channel().counters().since(before);
+            trace.round(RoundTrace {
+                round,
+                span: Span { start_us: began, end_us: trace.now_us() },
+                waiting_us: (waiting.max(0.0) * 1e6) as u64,
+                sent: moved.sent,
+                received: moved.received,
+            });
+        }
         round += 1;
-        query.collect(round, online)?;
     }
     Ok(query.results())
+}
+
+/// Zero where nobody asks.
+fn now_us(online: &Online) -> u64 {
+    online.trace.as_ref().map_or(0, Trace::now_us)
+}
+
+/// A step is done.
+fn note(online: &mut Online, step: usize, start_us: u64, seconds: f64, moved: Moved) {
+    if let Some(trace) = &mut online.trace {
+        let span = Span { start_us, end_us: trace.now_us() };
+        let Moved { sent, received } = moved;
+        trace.step(StepTrace { step, span, computing_us: (seconds * 1e6) as u64, sent, received });
+    }
 }
 
 struct Query<'a, 'h> {
@@ -88,6 +117,9 @@ struct Running {
     end: u32,
     outputs: Pending<Outputs>,
     time: Rc<Cell<f64>>,
+    /// What it talks through.
+    lane: Lane,
+    start_us: u64,
 }
 
 impl<'a, 'h> Query<'a, 'h> {
@@ -123,13 +155,17 @@ impl<'a, 'h> Query<'a, 'h> {
             return Ok(());
         }
         let inputs: Vec<Held> = step.inputs.iter().map(|&id| self.read(id)).collect();
-        let start = Instant::now();
+        let (start, start_us) = (Instant::now(), now_us(online));
         let joint = Joint { plan, party: *party, backend: backend.clone(), encryption: self.encryption };
         if rounds > 0 {
             let time = Rc::new(Cell::new(0.0));
             let body = joint.body(at, inputs, supply, time.clone())?;
-            let outputs = lockstep.spawn(body);
-            self.running.push(Running { step: at, end: step.round + rounds, outputs, time });
+            let mut own = Lane::default();
+            let outputs = lockstep.spawn(|lane| {
+                own = lane.clone();
+                body(lane)
+            });
+            self.running.push(Running { step: at, end: step.round + rounds, outputs, time, lane: own, start_us });
             return Ok(());
         }
         let outputs = match step.op {
@@ -140,7 +176,9 @@ impl<'a, 'h> Query<'a, 'h> {
             }
             _ => Local { plan, party: *party, backend: &**backend }.run(step, &inputs),
         };
-        online.steps[at] += start.elapsed().as_secs_f64();
+        let seconds = start.elapsed().as_secs_f64();
+        online.steps[at] += seconds;
+        note(online, at, start_us, seconds, Moved::default());
         self.store(at, outputs);
         Ok(())
     }
@@ -171,10 +209,11 @@ impl<'a, 'h> Query<'a, 'h> {
     fn collect(&mut self, round: u32, online: &mut Online) -> Result<(), RunError> {
         let (ended, running) = std::mem::take(&mut self.running).into_iter().partition(|task| task.end == round);
         self.running = running;
-        for Running { step, outputs, time, .. } in ended {
+        for Running { step, outputs, time, lane, start_us, .. } in ended {
             let outputs = outputs.take().expect("a task takes the rounds of its price")?;
             online.steps[step] += time.get();
             self.finished += time.get();
+            note(online, step, start_us, time.get(), lane.moved());
             self.store(step, outputs);
         }
         Ok(())

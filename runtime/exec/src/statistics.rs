@@ -11,6 +11,8 @@ use ptc_plan::price::{self, FRAME_HEADER};
 use ptc_plan::step::Party;
 use ptc_plan::two_party;
 
+use crate::trace::Trace;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phase {
     pub traffic: Counters,
@@ -55,6 +57,8 @@ pub struct Online {
     pub steps: Vec<f64>,
     /// Seconds spent sending, and waiting for the other party.
     pub waiting: f64,
+    /// Rounds and steps one by one, where somebody asks.
+    pub trace: Option<Trace>,
 }
 
 /// Traffic that follows from the plan alone: what the counters must show, exactly.

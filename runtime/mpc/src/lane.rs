@@ -3,7 +3,7 @@
 //! A lane does no input or output. It leaves the message for [`crate::lockstep`], which sends the messages of all tasks
 //! of a round in one frame, and wakes up when the answer is there.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -14,6 +14,14 @@ use ptc_net::PeerError;
 #[derive(Clone, Default)]
 pub struct Lane {
     state: Rc<RefCell<State>>,
+    moved: Rc<Cell<Moved>>,
+}
+
+/// Bytes that have gone through a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    pub sent: u64,
+    pub received: u64,
 }
 
 #[derive(Default)]
@@ -48,12 +56,19 @@ impl Lane {
         .await
     }
 
+    /// So far.
+    pub fn moved(&self) -> Moved {
+        self.moved.get()
+    }
+
     /// The message that waits to be sent, and the length of its answer.
     pub(crate) fn take_request(&self) -> Option<(Vec<u8>, usize)> {
         let mut state = self.state.borrow_mut();
         match std::mem::take(&mut *state) {
             State::Asked(out, expect) => {
                 *state = State::Waiting;
+                let Moved { sent, received } = self.moved.get();
+                self.moved.set(Moved { sent: sent + out.len() as u64, received });
                 Some((out, expect))
             }
             other => {
@@ -64,6 +79,8 @@ impl Lane {
     }
 
     pub(crate) fn answer(&self, bytes: Vec<u8>) {
+        let Moved { sent, received } = self.moved.get();
+        self.moved.set(Moved { sent, received: received + bytes.len() as u64 });
         *self.state.borrow_mut() = State::Answered(bytes);
     }
 }
