@@ -1,4 +1,5 @@
-//! Who makes correlated randomness: the arguments that every command takes which builds a plan.
+//! Who makes correlated randomness, and for how many queries at once: the arguments that every command takes which builds a
+//! plan.
 
 use ptc_driver::Request;
 use ptc_plan::file::{Making, Trust};
@@ -17,7 +18,14 @@ pub struct TrustArguments {
     /// less traffic where one query is all there is. The query itself takes longer.
     #[arg(long)]
     pub inline: bool,
+    /// Serve so many queries at once: they share rounds, and what is prepared for them costs less for each. Inputs and
+    /// results are stacked; `ptc run` and `ptc sim` take as many as there are, one by one.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=MOST_QUERIES))]
+    pub batch: Option<u32>,
 }
+
+/// A batch of more gains nothing over the next one.
+const MOST_QUERIES: i64 = 1024;
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub enum Mode {
@@ -39,6 +47,7 @@ impl TrustArguments {
     /// Whom the plan trusts. What else is asked for goes into `request`.
     pub fn settle(&self, request: &mut Request) -> Result<Trust, Failure> {
         request.inline = self.inline;
+        request.passes.batch = self.batch.filter(|&queries| queries > 1);
         let making = match self.optimize {
             None | Some(Objective::Total) => Making::FAST,
             Some(Objective::Traffic) => Making::SPARING,

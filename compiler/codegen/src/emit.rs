@@ -31,6 +31,7 @@ pub fn emit(graph: &Graph, trust: Trust) -> Result<Generated, Vec<CodegenError>>
         entry: graph.entry.clone(),
         dims: graph.dims.clone(),
         trust,
+        batch: None,
         values: vec![],
         parameters: vec![],
         inputs: vec![],

@@ -98,6 +98,7 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
             if let (true, Trust::TwoParty { making }) = (request.inline, trust) {
                 ptc_codegen::inline::run(&mut generated.plan, making);
             }
+            generated.plan.batch = request.passes.batch;
             // The same source gives the same plan wherever its folder lies.
             let folder = path.parent().map(|folder| folder.join("").display().to_string()).unwrap_or_default();
             for origin in &mut generated.plan.origins {

@@ -5,6 +5,7 @@
 
 pub mod approximate;
 pub mod base;
+pub mod batch;
 pub mod canonical;
 pub mod decompose;
 pub mod fold;
@@ -51,6 +52,7 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "ranges", after: "every new value has a bound", run: |g, o| Ok(ranges::run(g, o)) },
     Pass { name: "approximate", after: "every secret node is one step or local", run: approximate::run },
     Pass { name: "truncate", after: "every secret value has a ring and a scale", run: truncate::run },
+    Pass { name: "batch", after: "what a query decides has an axis of queries", run: |g, o| Ok(batch::run(g, o)) },
 ];
 
 /// The passes that calibration samples behind: composite functions are primitives, nothing is approximated.

@@ -94,6 +94,8 @@ pub struct Options {
     /// within it is taken. Absent: the recipe that suits activations of 12 fraction bits.
     pub tolerance: Option<f64>,
     pub recipes: Recipes,
+    /// Queries that one run serves, if more than one.
+    pub batch: Option<u32>,
     /// Fraction bits of activations between operators.
     pub activation_frac: u32,
     /// Fraction bits of weights.
@@ -109,6 +111,7 @@ impl Default for Options {
             sampling: false,
             tolerance: None,
             recipes: Recipes::default(),
+            batch: None,
             activation_frac: 12,
             weight_frac: 14,
             weight_limit: 4.0,

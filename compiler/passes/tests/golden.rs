@@ -12,7 +12,7 @@ use ptc_ir::parse::parse;
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
 use ptc_passes::options::Options;
-use ptc_passes::{approximate, base, canonical, decompose, fold, mask, ranges, relocate, truncate};
+use ptc_passes::{approximate, base, batch, canonical, decompose, fold, mask, ranges, relocate, truncate};
 
 mod numbers;
 
@@ -20,11 +20,13 @@ mod numbers;
 struct Promise {
     tolerance: f32,
     unique_names: bool,
+    /// The graph after serves so many queries of the graph before.
+    queries: usize,
 }
 
-const EXACT: Promise = Promise { tolerance: 2e-5, unique_names: true };
+const EXACT: Promise = Promise { tolerance: 2e-5, unique_names: true, queries: 1 };
 /// Recipes repeat part names; nothing looks names up behind them.
-const RECIPE: Promise = Promise { tolerance: 2e-5, unique_names: false };
+const RECIPE: Promise = Promise { tolerance: 2e-5, unique_names: false, queries: 1 };
 
 #[test]
 fn canonical_goldens() {
@@ -63,7 +65,7 @@ fn ranges_goldens() {
 
 #[test]
 fn approximate_goldens() {
-    let promise = Promise { tolerance: 1e-2, unique_names: false };
+    let promise = Promise { tolerance: 1e-2, ..RECIPE };
     check("approximate", promise, |graph| approximate::run(graph, &Options::default()).expect("a recipe"));
 }
 
@@ -72,18 +74,24 @@ fn truncate_goldens() {
     check("truncate", RECIPE, |graph| truncate::run(graph, &Options::default()).expect("narrow rings"));
 }
 
-fn check(pass: &str, promise: Promise, run: fn(&Graph) -> Graph) {
+#[test]
+fn batch_goldens() {
+    let options = Options { batch: Some(3), ..Options::default() };
+    check("batch", Promise { queries: 3, ..RECIPE }, |graph| batch::run(graph, &options));
+}
+
+fn check(pass: &str, promise: Promise, run: impl Fn(&Graph) -> Graph) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(pass);
     let entries = fs::read_dir(&folder).expect("the folder of the pass");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "no golden graphs for `{pass}`");
     for file in files {
-        check_file(&file, pass, &promise, run);
+        check_file(&file, pass, &promise, &run);
     }
 }
 
-fn check_file(file: &Path, pass: &str, promise: &Promise, run: fn(&Graph) -> Graph) {
+fn check_file(file: &Path, pass: &str, promise: &Promise, run: &dyn Fn(&Graph) -> Graph) {
     let name = format!("{pass}/{}", file.file_name().expect("a file").display());
     let text = fs::read_to_string(file).expect("readable");
     let (before, after) = text.split_once("=>\n").unwrap_or((&text, ""));
@@ -99,8 +107,13 @@ fn check_file(file: &Path, pass: &str, promise: &Promise, run: fn(&Graph) -> Gra
     if pass == "relocate" {
         assert_eq!(needed_reveals(&result), [], "{name}");
     }
-    numbers::same(&name, &graph, &result, promise.tolerance);
-    assert!(print(&run(&result)) == printed, "{name}: a second run changes\n{printed}\nto\n{}", print(&run(&result)));
+    if promise.queries == 1 {
+        numbers::same(&name, &graph, &result, promise.tolerance);
+        let again = print(&run(&result));
+        assert!(again == printed, "{name}: a second run changes\n{printed}\nto\n{again}");
+    } else {
+        numbers::stacked(&name, &graph, &result, promise.queries, promise.tolerance);
+    }
     if std::env::var_os("UPDATE").is_some() {
         fs::write(file, format!("{before}=>\n{printed}")).expect("writable");
     } else {

@@ -4,7 +4,8 @@ use ptc_ir::Graph;
 use ptc_ir::graph::{GraphOutput, Node, NodeId, Op, Visibility};
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
-use ptc_passes::{base, canonical, fold, mask, relocate};
+use ptc_passes::options::Options;
+use ptc_passes::{base, batch, canonical, fold, mask, relocate};
 use ptc_plan::file::{InputKind, Origin};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::operator::Operator;
@@ -29,6 +30,16 @@ fn passes_keep_the_numbers_of_random_graphs() {
         }
         assert_eq!(unique_names(&graph), [], "seed {seed}");
         assert_eq!(needed_reveals(&graph), [], "seed {seed}");
+    }
+}
+
+#[test]
+fn batches_of_random_graphs_are_their_queries_stacked() {
+    for seed in 1..=300 {
+        let graph = random_graph(&mut Random(seed));
+        let batched = batch::run(&graph, &Options { batch: Some(3), ..Options::default() });
+        assert_eq!(verify(&batched), [], "seed {seed}\n{}=>\n{}", print(&graph), print(&batched));
+        numbers::stacked(&format!("seed {seed}"), &graph, &batched, 3, 1e-4);
     }
 }
 

@@ -61,7 +61,21 @@ pub fn check(plan: &Plan) -> Result<(), String> {
             return Err(format!("output `{}` stands there twice", output.name));
         }
     }
+    check_batch(plan)?;
     check_reveals(plan)
+}
+
+/// Every input and result of a batch has its queries along the first axis.
+fn check_batch(plan: &Plan) -> Result<(), String> {
+    let Some(batch) = plan.batch else { return Ok(()) };
+    let results = plan.outputs.iter().filter(|output| output.result).map(|output| (&output.name, output.value));
+    for (name, value) in plan.inputs.iter().map(|input| (&input.name, input.value)).chain(results) {
+        let shape = &get(plan, value)?.shape;
+        if batch < 2 || shape.first() != Some(&(batch as usize)) {
+            return Err(format!("`{name}` of shape {shape:?} in a batch of {batch}"));
+        }
+    }
+    Ok(())
 }
 
 /// The round from which each value is there.

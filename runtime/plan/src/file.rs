@@ -14,6 +14,8 @@ pub struct Plan {
     /// `dim` values in the order of the source.
     pub dims: Vec<(String, u64)>,
     pub trust: Trust,
+    /// Queries that one run serves, if more than one: the first axis of every input and result.
+    pub batch: Option<u32>,
     pub values: Vec<Value>,
     pub parameters: Vec<Parameter>,
     pub inputs: Vec<Input>,

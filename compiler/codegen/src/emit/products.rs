@@ -29,27 +29,27 @@ impl Emitter<'_> {
         Ok(self.static_product(x, (w, weight), node, node.shape.clone(), form, fixed))
     }
 
-    /// `w · x = (xᵀ · wᵀ)ᵀ`.
+    /// `w · x = (xᵀ · wᵀ)ᵀ`, for each leading index of `x`.
     pub(super) fn known_left(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
         let (w, x) = (node.inputs[0], node.inputs[1]);
         let (w_shape, x_shape) = (self.graph.node(w).shape.clone(), self.graph.node(x).shape.clone());
-        if w_shape.len() != 2 || x_shape.len() != 2 {
+        if w_shape.len() != 2 {
             return Err(self.error(
                 &format!("a product of a known {w_shape:?} with a secret {x_shape:?} has no protocol yet"),
-                "the known left operand of `matmul` is a matrix, and so is the secret one",
+                "the known left operand of `matmul` is a matrix",
             ));
         }
         let weight = self.at(w);
         let swap = Operator::Permute { axes: vec![1, 0] };
-        let weight = self.clear(swap.clone(), weight, vec![w_shape[1], w_shape[0]], node);
+        let weight = self.clear(swap, weight, vec![w_shape[1], w_shape[0]], node);
         let fixed = self.fixed_of(node, 1);
         let mut x = self.shared_operand(x, ring(form), fixed);
+        let turn = Operator::Permute { axes: turned(&(0..x_shape.len()).collect::<Vec<_>>()) };
         if !transpose_b {
-            x = self.layout(swap.clone(), x, vec![x_shape[1], x_shape[0]], node, "transposed");
+            x = self.layout(turn.clone(), x, turned(&x_shape), node, "transposed");
         }
-        let turned = vec![node.shape[1], node.shape[0]];
-        let product = self.static_product(x, (w, weight), node, turned, form, fixed);
-        Ok(self.step(StepOp::Layout(swap), &[product], node, form))
+        let product = self.static_product(x, (w, weight), node, turned(&node.shape), form, fixed);
+        Ok(self.step(StepOp::Layout(turn), &[product], node, form))
     }
 
     pub(super) fn static_product(
@@ -190,4 +190,12 @@ impl Emitter<'_> {
         let magnitude = (largest + 1.0).log2().ceil().clamp(0.0, 64.0) as u32;
         (magnitude + 1).min(fixed.bits)
     }
+}
+
+/// The last two exchanged.
+fn turned(axes: &[usize]) -> Vec<usize> {
+    let mut turned = axes.to_vec();
+    let last = turned.len() - 1;
+    turned.swap(last - 1, last);
+    turned
 }

@@ -17,13 +17,45 @@ pub fn same(name: &str, before: &Graph, after: &Graph, tolerance: f32) {
             .expect("all sources have values");
         let expected = outputs(before, &inputs, &parameters).expect("all sources have values");
         let found = outputs(after, &inputs, &parameters).expect("all sources have values");
-        assert_eq!(expected.len(), found.len(), "{name}");
-        for (expected, found) in expected.iter().zip(&found) {
-            assert_eq!(expected.shape, found.shape, "{name}");
-            for (at, (x, y)) in expected.data.iter().zip(&found.data).enumerate() {
-                let close = (x - y).abs() <= tolerance * largest || x.to_bits() == y.to_bits();
-                assert!(close, "{name}, seed {seed}: element {at} is {y}, before it was {x}");
-            }
+        close(&format!("{name}, seed {seed}"), &expected, &found, tolerance * largest);
+    }
+}
+
+/// Each of `queries` random queries has of `after`, which takes all of them stacked, the outputs that it has of `before`.
+#[allow(dead_code, reason = "not every test stacks queries")]
+pub fn stacked(name: &str, before: &Graph, after: &Graph, queries: usize, tolerance: f32) {
+    let mut random = Random(1);
+    let (_, parameters) = sources(before, &mut random);
+    let mut largest = 1.0f32;
+    let (mut inputs, mut expected) = (vec![], vec![]);
+    for _ in 0..queries {
+        let (query, _) = sources(before, &mut random);
+        for_each_value(before, &query, &parameters, |_, value| largest = largest.max(value.max_abs()))
+            .expect("all sources have values");
+        expected.push(outputs(before, &query, &parameters).expect("all sources have values"));
+        inputs.push(query);
+    }
+    let names = inputs[0].keys();
+    let inputs = names.map(|name| (name.clone(), stack(inputs.iter().map(|query| &query[name])))).collect();
+    let found = outputs(after, &inputs, &parameters).expect("all sources have values");
+    let expected: Vec<FloatTensor> =
+        (0..before.outputs.len()).map(|at| stack(expected.iter().map(|outputs| &outputs[at]))).collect();
+    close(name, &expected, &found, tolerance * largest);
+}
+
+fn stack<'a>(tensors: impl Iterator<Item = &'a FloatTensor>) -> FloatTensor {
+    let tensors: Vec<&FloatTensor> = tensors.collect();
+    let shape = [&[tensors.len()], &tensors[0].shape[..]].concat();
+    FloatTensor::new(shape, tensors.iter().flat_map(|tensor| tensor.data.iter().copied()).collect())
+}
+
+fn close(name: &str, expected: &[FloatTensor], found: &[FloatTensor], most: f32) {
+    assert_eq!(expected.len(), found.len(), "{name}");
+    for (expected, found) in expected.iter().zip(found) {
+        assert_eq!(expected.shape, found.shape, "{name}");
+        for (at, (x, y)) in expected.data.iter().zip(&found.data).enumerate() {
+            let close = (x - y).abs() <= most || x.to_bits() == y.to_bits();
+            assert!(close, "{name}: element {at} is {y}, before it was {x}");
         }
     }
 }
