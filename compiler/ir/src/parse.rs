@@ -129,6 +129,10 @@ fn parse_node(scanner: &mut Scanner, graph: &mut Graph) -> Result<InputKind, Str
         true => Some(scanner.within("(", ")", parse_bound)?),
         false => None,
     };
+    let error = match scanner.accept_word("error") {
+        true => Some(scanner.within("(", ")", |s| s.number())?),
+        false => None,
+    };
     scanner.expect("@")?;
     let origin = scanner.whole()?;
     let op = match body {
@@ -136,7 +140,7 @@ fn parse_node(scanner: &mut Scanner, graph: &mut Graph) -> Result<InputKind, Str
         Body::Constant(data) => Op::Constant(constant(&shape, data)?),
         Body::Ready(op) => op,
     };
-    graph.push(Node { op, inputs, shape, visibility, name, origin, tolerance, bound, fixed, error: None });
+    graph.push(Node { op, inputs, shape, visibility, name, origin, tolerance, bound, fixed, error });
     Ok(kind)
 }
 

@@ -7,7 +7,7 @@
 //!
 //! %0 = input "x" {limit: 1} : client real[32, 384] "x" @0
 //! %1 = parameter "query.weight" : server real[384, 384] "query.weight" @0
-//! %2 = matmul %0, %1 {transpose_b} : secret real[32, 384] "query" ring(38, 24) bound(-20, 20, calibrated) @0
+//! %2 = matmul %0, %1 {transpose_b} : secret real[32, 384] "query" ring(38, 24) bound(-9, 9, proved) error(0.01) @0
 //! %3 = reveal %2 {to: client, reason: "result"} : client real[32, 384] "query.reveal" @0
 //!
 //! output "embed" client %3
@@ -84,6 +84,9 @@ fn write_node(out: &mut String, at: usize, node: &Node, kind: InputKind) -> fmt:
     }
     if let Some(bound) = node.bound {
         write!(out, " bound({}, {}, {})", number(bound.low), number(bound.high), grade(bound.grade))?;
+    }
+    if let Some(error) = node.error {
+        write!(out, " error({})", number(error))?;
     }
     writeln!(out, " @{}", node.origin)
 }
