@@ -98,6 +98,8 @@ pub struct Options {
     pub batch: Option<u32>,
     /// Fraction bits of activations between operators.
     pub activation_frac: u32,
+    /// No shared value gets a narrower ring: one width for all, to compare with.
+    pub least_ring: u32,
     /// Fraction bits of weights.
     pub weight_frac: u32,
     /// Largest absolute value assumed of a weight that no calibration has seen; a larger one is refused at load.
@@ -113,6 +115,7 @@ impl Default for Options {
             recipes: Recipes::default(),
             batch: None,
             activation_frac: 12,
+            least_ring: 1,
             weight_frac: 14,
             weight_limit: 4.0,
         }

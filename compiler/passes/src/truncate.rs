@@ -33,7 +33,7 @@ pub const MOST_BITS: u32 = 64;
 
 pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     let scaled = scales(graph, options);
-    rings(scaled)
+    rings(scaled, options.least_ring)
 }
 
 /// An integer factor and its fraction bits: `by = factor / 2^frac`.
@@ -179,8 +179,8 @@ fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u3
 }
 
 /// From the users back: the ring that every user of a value asks for.
-fn rings(mut graph: Graph) -> Result<Graph, Vec<PassError>> {
-    let mut need = vec![1u32; graph.nodes.len()];
+fn rings(mut graph: Graph, least: u32) -> Result<Graph, Vec<PassError>> {
+    let mut need = vec![least; graph.nodes.len()];
     let mut errors = vec![];
     for id in graph.ids().collect::<Vec<_>>().into_iter().rev() {
         let node = graph.node(id);
