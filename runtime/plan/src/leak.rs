@@ -1,6 +1,7 @@
 //! What each step is: its protocol with a citation, and what it lets a party learn beyond its share of the result.
 
-use crate::step::{Party, StepOp};
+use crate::bill::{Correlation, bill};
+use crate::step::{Party, Step, StepOp, Value};
 
 /// What a step opens, and why that is all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,105 @@ pub fn protocol(op: &StepOp) -> &'static str {
         StepOp::Max => "tournament of comparisons and gates (CrypTFlow2, CCS 2020)",
         StepOp::Reveal { .. } => "opening to one party",
         StepOp::EncryptedMatMul { .. } => "one-sided matrix product, encrypted (Cheetah, USENIX Security 2022)",
+    }
+}
+
+/// What the messages of a protocol carry, and what hides it from their receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Message {
+    /// Who sends; `None` where both do.
+    pub from: Option<&'static str>,
+    pub carries: &'static str,
+    pub hidden_by: &'static str,
+    /// The correlation that the mask comes from, if one does.
+    pub correlation: Option<&'static str>,
+}
+
+/// The messages of a step, each kind once.
+pub fn messages(values: &[Value], step: &Step) -> Vec<Message> {
+    let alone = |from, carries, hidden_by| Message { from, carries, hidden_by, correlation: None };
+    let mut messages = match step.op {
+        StepOp::Reveal { to: Party::Server } => {
+            vec![alone(Some("client"), "its share of the value", "nothing: the server learns the value, and no more")]
+        }
+        StepOp::Reveal { to: Party::Client } => {
+            vec![alone(Some("server"), "its share of the value", "nothing: the client learns the value, and no more")]
+        }
+        StepOp::EncryptedMatMul { .. } => vec![
+            alone(
+                Some("client"),
+                "its share of the factor, encrypted",
+                "the client's own key: ring learning with errors",
+            ),
+            alone(
+                Some("server"),
+                "the encrypted product less a mask",
+                "a uniform ring element that the server keeps as its share; the noise is flooded",
+            ),
+        ],
+        _ => bill(values, step).iter().flat_map(openings).collect(),
+    };
+    messages.sort();
+    messages.dedup();
+    messages
+}
+
+/// What is sent when a correlation is consumed.
+fn openings(correlation: &Correlation) -> Vec<Message> {
+    let message = |from, carries, hidden_by, correlation| {
+        vec![Message { from, carries, hidden_by, correlation: Some(correlation) }]
+    };
+    const KNOWN_TO_ITS_SENDER: &str = "a uniform ring element that its sender alone knows, used once";
+    const SHARED: &str = "a uniform ring element that neither party knows, used once";
+    match correlation {
+        Correlation::StaticMatMul { .. } => {
+            message(Some("client"), "its share of the factor, masked", KNOWN_TO_ITS_SENDER, "product with the weight")
+        }
+        Correlation::StaticMul { .. } => {
+            message(Some("client"), "its share of the factor, masked", KNOWN_TO_ITS_SENDER, "product with the weight")
+        }
+        Correlation::CrossMatMul { .. } | Correlation::CrossMul { .. } => {
+            message(None, "its own factor, masked", KNOWN_TO_ITS_SENDER, "product of two private masks")
+        }
+        Correlation::MatMul { .. } => message(None, "its shares of both factors, masked", SHARED, "matrix triple"),
+        Correlation::Mul { .. } => message(None, "its shares of both factors, masked", SHARED, "triple"),
+        Correlation::Square { .. } => message(None, "its share of the value, masked", SHARED, "square pair"),
+        Correlation::Wrap { .. } => message(
+            None,
+            "the top bit of its share, masked",
+            "a uniform bit that its sender alone knows, used once",
+            "product of two private bits",
+        ),
+        Correlation::Compare { .. } => message(
+            None,
+            "the low bits of its share, then carries at each level, masked",
+            "uniform bits, used once: of the share its sender's own, of the carries such as neither party knows",
+            "bit products of a carry tree",
+        ),
+        Correlation::And { .. } => message(
+            None,
+            "its shares of both bits, masked",
+            "uniform bits that neither party knows, used once",
+            "bit triple",
+        ),
+        Correlation::BitToShare { .. } => message(
+            None,
+            "its share of the bit, masked",
+            "a uniform bit that neither party knows, used once",
+            "bit shared both ways",
+        ),
+        Correlation::Gate { .. } => message(
+            None,
+            "its shares of the bit and of the value, masked",
+            "a uniform bit and a uniform ring element that neither party knows, used once",
+            "bit shared both ways, times a mask",
+        ),
+        Correlation::Table { .. } => message(
+            None,
+            "its share of the index, rotated",
+            "a uniform rotation that neither party knows, used once",
+            "table rotated by a secret",
+        ),
     }
 }
 
