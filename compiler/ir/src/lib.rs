@@ -3,6 +3,7 @@
 //! A node computes one value from earlier nodes; edges only point backwards. What a node means is a
 //! [`ptc_plan::operator::Operator`]; who may see its value is its [`Visibility`]. Passes annotate bounds and rings.
 
+pub mod adjoint;
 pub mod dot;
 pub mod evaluate;
 pub mod graph;
