@@ -10,6 +10,7 @@ pub mod graph;
 pub mod kind;
 pub mod parse;
 pub mod print;
+pub mod sensitivity;
 pub mod verify;
 
 pub use graph::Graph;
