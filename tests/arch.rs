@@ -23,8 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("compiler/passes", &["ir", "plan"]),
     ("compiler/codegen", &["ir", "plan"]),
     ("compiler/llvm", &["plan", "kernels"]),
+    ("compiler/cost", &["plan"]),
     ("compiler/report", &["plan"]),
-    ("compiler/driver", &["plan", "syntax", "typeck", "ir", "lower", "passes", "codegen"]),
+    ("compiler/driver", &["plan", "syntax", "typeck", "ir", "lower", "passes", "codegen", "cost"]),
 ];
 
 /// The internal dependencies of a manifest, without those of its tests.
