@@ -15,7 +15,7 @@ pub struct Machine {
     pub shared: bool,
     /// Nanoseconds for each transfer that is extended.
     pub transfer_ns: Transfers,
-    /// For each unit of [`ptc_plan::two_party::work`] of what is made from transfers, at each party.
+    /// For each unit of [`ptc_plan::two_party::piece::work`] of what is made from transfers, at each party.
     pub made_ns: f64,
     /// Of encrypted products of matrices: times what [`ptc_plan::two_party::encrypted::party_seconds`] says.
     pub encryption: f64,

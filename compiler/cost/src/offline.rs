@@ -4,11 +4,13 @@
 //! number of the machine.
 
 use ptc_plan::Plan;
-use ptc_plan::bill::{self, Correlation};
+use ptc_plan::bill;
 use ptc_plan::file::Making;
+use ptc_plan::step::Method;
+use ptc_plan::two_party::piece::{Batch, Piece, work};
 use ptc_plan::two_party::price::Packings;
 use ptc_plan::two_party::schedule::Round;
-use ptc_plan::two_party::{Batch, encrypted, products, slotwise, work, wraps};
+use ptc_plan::two_party::{encrypted, wraps};
 
 use crate::machine::Machine;
 
@@ -27,16 +29,16 @@ pub fn extending(rounds: &[Round], making: Making, machine: &Machine) -> Nanosec
     [server * sender + client * receiver, client * sender + server * receiver]
 }
 
-/// A correlation or a piece of one, its transfers not counted.
-pub fn made(correlation: &Correlation, packings: &Packings, machine: &Machine) -> Nanoseconds {
-    if let Some((product, _)) = slotwise(correlation) {
+/// A piece, its transfers not counted.
+pub fn made(piece: &Piece, packings: &Packings, machine: &Machine) -> Nanoseconds {
+    if let Some((product, _)) = piece.slotwise() {
         let slots = (product.ciphertexts() * ptc_plan::two_party::elementwise::DEGREE * product.terms) as f64;
-        let wraps = work(&wraps(&product)) as f64 * machine.made_ns;
+        let wraps = work(&wraps(&product), Method::Transfers) as f64 * machine.made_ns;
         return machine.slot_ns.map(|each| slots * each + wraps);
     }
-    let products = products(correlation);
+    let products = piece.products();
     if products.is_empty() {
-        return [work(correlation) as f64 * machine.made_ns; 2];
+        return [piece.work() as f64 * machine.made_ns; 2];
     }
     let seconds = products.iter().map(|product| encrypted::party_seconds(product, packings.of_product(product)));
     seconds.fold([0.0; 2], add).map(|seconds| seconds * 1e9 * machine.encryption)
@@ -45,7 +47,7 @@ pub fn made(correlation: &Correlation, packings: &Packings, machine: &Machine) -
 /// All batches of a query.
 pub fn batches(batches: &[Batch], packings: &Packings, machine: &Machine) -> Nanoseconds {
     let pieces = batches.iter().flat_map(|batch| &batch.pieces);
-    pieces.map(|piece| made(&piece.correlation, packings, machine)).fold([0.0; 2], add)
+    pieces.map(|piece| made(piece, packings, machine)).fold([0.0; 2], add)
 }
 
 /// A query's corrections from a dealer: both expand seeds, the client reads what is sent.

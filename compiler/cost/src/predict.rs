@@ -10,9 +10,10 @@ use ptc_plan::file::{Making, Trust};
 use ptc_plan::inline;
 use ptc_plan::price::{self, FRAME_HEADER};
 use ptc_plan::two_party::elementwise::Slotted;
+use ptc_plan::two_party::encrypted;
+use ptc_plan::two_party::piece::{Batch, batches};
 use ptc_plan::two_party::price::{Packings, parts, slottings};
 use ptc_plan::two_party::schedule::{Stock, schedule};
-use ptc_plan::two_party::{Batch, batches, encrypted};
 
 use crate::offline::{self, Nanoseconds, add};
 use crate::online;
@@ -84,7 +85,8 @@ pub struct Preparation {
 
 impl Preparation {
     pub fn of(plan: &Plan, making: Making) -> Preparation {
-        Preparation { making, batches: batches(plan), packings: Packings::of(plan, making) }
+        let batches = batches(plan, making);
+        Preparation { making, packings: Packings::of(&batches, making), batches }
     }
 
     pub fn setup(&self, plan: &Plan, profile: &Profile) -> Phase {
@@ -134,13 +136,11 @@ fn computing(work: Nanoseconds, steps: usize, profile: &Profile) -> f64 {
 fn dealt(plan: &Plan, profile: &Profile) -> [Phase; 2] {
     let offline = bill::offline(plan);
     let keys = inline::setup_bytes(plan);
-    let setup = Phase {
-        sent: [offline.server_to_client_once, keys],
-        dealt: offline.dealer_to_server_once,
-        ..Phase::default()
-    };
+    let setup =
+        Phase { sent: [offline.server_to_client_once, keys], dealt: offline.dealer_to_server_once, ..Phase::default() };
     let masked = offline.server_to_client_once as f64 * profile.machine.byte_ns * 1e-9;
-    let query = Phase { sent: [READY; 2], dealt: offline.dealer_to_server + offline.dealer_to_client, ..Phase::default() };
+    let query =
+        Phase { sent: [READY; 2], dealt: offline.dealer_to_server + offline.dealer_to_client, ..Phase::default() };
     let work = offline::dealt(plan, &profile.machine);
     [setup.timed(masked, profile).side_by_side(), query.timed(computing(work, 1, profile), profile).side_by_side()]
 }

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ptc_plan::Plan;
-use ptc_plan::bill::{self, Correlation};
+use ptc_plan::bill;
 use ptc_plan::file::{self, Trust};
 use ptc_plan::inline;
 use ptc_plan::leak;
 use ptc_plan::price;
 use ptc_plan::step::{Form, Owner, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party;
-use ptc_plan::two_party::encrypted::{self, Product};
 
 use crate::report::{
     Dealt, Group, Line, Made, Note, Offline, Online, Opened, Place, Protocol, Report, Revealed, Ring, Widest,
@@ -64,7 +63,7 @@ fn offline(plan: &Plan) -> Offline {
     };
     let (once, query) = (two_party::price::setup(plan, making), two_party::price::queries(plan, making, 1));
     let (mut transfers, mut products) = ([0; 2], 0);
-    for batch in two_party::batches(plan) {
+    for batch in two_party::piece::batches(plan, making) {
         products += batch.products().len() as u64;
         for (sum, share) in transfers.iter_mut().zip(batch.transfers()) {
             *sum += share.transfers as u64;
@@ -87,7 +86,7 @@ fn offline(plan: &Plan) -> Offline {
 /// What each correlation costs before the query.
 struct Preparation {
     trust: Trust,
-    /// Bytes for each oblivious transfer: all that is not a correction or a ciphertext.
+    /// Bytes that frames and whole extensions add to each oblivious transfer.
     transfer_bytes: f64,
 }
 
@@ -95,29 +94,24 @@ impl Preparation {
     fn new(plan: &Plan) -> Preparation {
         let mut preparation = Preparation { trust: plan.trust, transfer_bytes: 0.0 };
         if let Trust::TwoParty { making } = plan.trust {
-            let all: Vec<Correlation> = plan.steps.iter().flat_map(|step| bill::bill(&plan.values, step)).collect();
-            let direct: f64 = all.iter().map(|correlation| preparation.bytes(correlation)).sum();
-            let transfers: usize = all.iter().map(transfers).sum();
+            let made = |step: &Step| two_party::price::of_step(&plan.values, step, None, making);
+            let transfers: usize = plan.steps.iter().flat_map(|step| made(step).transfers).sum();
+            let direct: f64 = plan.steps.iter().map(|step| preparation.bytes(plan, step)).sum();
             let total: u64 = two_party::price::queries(plan, making, 1).sent.iter().sum();
             preparation.transfer_bytes = (total as f64 - direct).max(0.0) / transfers.max(1) as f64;
         }
         preparation
     }
 
-    fn bytes(&self, correlation: &Correlation) -> f64 {
-        let Trust::TwoParty { making } = self.trust else { return correlation.correction_bytes() as f64 };
-        let corrections: u64 = two_party::transfers(correlation).iter().map(|share| share.bytes).sum();
-        let product = |product: &Product| {
-            let packing = encrypted::choose(product, making);
-            encrypted::request_bytes(product, &packing) + encrypted::response_bytes(product, &packing)
+    /// Of a step.
+    fn bytes(&self, plan: &Plan, step: &Step) -> f64 {
+        let Trust::TwoParty { making } = self.trust else {
+            return bill::bill(&plan.values, step).iter().map(|each| each.correction_bytes() as f64).sum();
         };
-        let ciphertexts: u64 = two_party::products(correlation).iter().map(product).sum();
-        (corrections + ciphertexts) as f64 + self.transfer_bytes * transfers(correlation) as f64
+        let made = two_party::price::of_step(&plan.values, step, None, making);
+        let direct: u64 = made.bytes.iter().chain(&made.encrypted).sum();
+        direct as f64 + self.transfer_bytes * made.transfers.iter().sum::<usize>() as f64
     }
-}
-
-fn transfers(correlation: &Correlation) -> usize {
-    two_party::transfers(correlation).iter().map(|share| share.transfers).sum()
 }
 
 fn widest(plan: &Plan, makers: &HashMap<ValueId, &Step>) -> Option<Widest> {
@@ -188,7 +182,7 @@ impl Sum {
             self.sent[0] += round.sent[0];
             self.sent[1] += round.sent[1];
         }
-        self.prepared += bill::bill(&plan.values, step).iter().map(|each| preparation.bytes(each)).sum::<f64>();
+        self.prepared += preparation.bytes(plan, step);
     }
 
     fn join(&mut self, other: &Sum) {

@@ -10,9 +10,9 @@ use ptc_offline::two_party::{Progress, Session, SessionError};
 use ptc_offline::{receive, weights};
 use ptc_plan::Plan;
 use ptc_plan::bill::{self, weight_masks};
-use ptc_plan::file::Trust;
+use ptc_plan::file::{Making, Trust};
 use ptc_plan::step::{Party, ValueId};
-use ptc_plan::two_party;
+use ptc_plan::two_party::piece::{Batch, Piece, batches};
 
 use crate::error::RunError;
 use crate::prepare::Prepared;
@@ -40,7 +40,7 @@ impl Source {
             }
             (Trust::TwoParty { making }, None) => {
                 let (plan, backend) = (&prepared.plan, prepared.backend.clone());
-                let patience = working_patience(plan);
+                let patience = working_patience(plan, making);
                 peer.set_patience(patience)?;
                 let factor = |id| words(prepared, id);
                 let session = Session::open(plan, making, prepared.party, peer, factor, backend);
@@ -110,11 +110,11 @@ fn dealing_patience(plan: &Plan) -> Duration {
 }
 
 /// Between two messages the other party works on a few batches: as long as the slowest machine worth running on takes.
-fn working_patience(plan: &Plan) -> Duration {
+fn working_patience(plan: &Plan, making: Making) -> Duration {
     const SLOWEST_TRANSFERS_A_SECOND: usize = 1_000_000;
     const BATCHES: usize = 3;
-    let work = |batch: two_party::Batch| batch.pieces.iter().map(|piece| two_party::work(&piece.correlation)).sum();
-    let most: usize = two_party::batches(plan).into_iter().map(work).max().unwrap_or(0);
+    let work = |batch: Batch| batch.pieces.iter().map(Piece::work).sum();
+    let most: usize = batches(plan, making).into_iter().map(work).max().unwrap_or(0);
     Duration::from_secs((BATCHES * most / SLOWEST_TRANSFERS_A_SECOND) as u64)
 }
 

@@ -13,7 +13,8 @@ use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, bill};
 use ptc_plan::file::Making;
 use ptc_plan::step::{Party, ValueId};
-use ptc_plan::two_party::{batches, price};
+use ptc_plan::two_party::piece::batches;
+use ptc_plan::two_party::price;
 use ptc_ring::Seed;
 use ptc_ring::tensor::mask;
 
@@ -46,7 +47,7 @@ fn main() {
         let client = scope.spawn(|| play(Party::Client, &mut client));
         [server, client].map(|party| party.join().expect("a party ends"))
     });
-    let all: Vec<_> = batches(&plan).iter().map(|batch| batch.transfers()).collect();
+    let all: Vec<_> = batches(&plan, making).iter().map(|batch| batch.transfers()).collect();
     let sum = |sender: usize| all.iter().map(|batch| batch[sender].transfers).sum::<usize>() as f64 / 1e6;
     println!("{} batches, {:.1} + {:.1} M transfers a query", all.len(), sum(0), sum(1));
     let (setup, flow) = (price::setup(&plan, making), price::queries(&plan, making, queries));

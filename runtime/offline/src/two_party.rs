@@ -34,10 +34,10 @@ use ptc_plan::file::Making;
 use ptc_plan::step::{Party, ValueId};
 use ptc_plan::two_party::elementwise::Slotted;
 use ptc_plan::two_party::encrypted::key_bytes;
+use ptc_plan::two_party::piece::{Batch, batches};
 use ptc_plan::two_party::price::{Packings, slottings};
 use ptc_plan::two_party::schedule::Stock as Stocked;
 use ptc_plan::two_party::transfer::Extension;
-use ptc_plan::two_party::{Batch, batches};
 use ptc_ring::Seed;
 use ptc_ring::fixed::to_signed;
 
@@ -154,11 +154,11 @@ impl Session {
 impl Made {
     fn of(plan: &Plan, making: Making) -> Made {
         let of_step = |(step, of): (usize, &_)| bill(&plan.values, of).into_iter().map(move |c| (step, c));
-        let batches = batches(plan);
+        let batches = batches(plan, making);
         Made {
             steps: plan.steps.len(),
             bill: plan.steps.iter().enumerate().flat_map(of_step).collect(),
-            packings: Packings::of(plan, making),
+            packings: Packings::of(&batches, making),
             slottings: slottings(&batches),
             batches,
             extension: making.extension,

@@ -9,9 +9,9 @@
 //! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; what is sent when is in
 //! [`schedule`], and what that costs in [`price`].
 
-use crate::bill::{Correlation, bill};
-use crate::file::Plan;
+use crate::bill::Correlation;
 use crate::price::{carry_digits, carry_levels, packed, plane_bytes};
+use crate::step::Method;
 use crate::two_party::elementwise::{Elementwise, Slotted};
 use crate::two_party::encrypted::Product;
 
@@ -19,15 +19,11 @@ pub mod elementwise;
 pub mod encrypted;
 pub mod feasible;
 pub mod parameters;
+pub mod piece;
 pub mod price;
 pub mod schedule;
 pub mod transfer;
-
-/// Elements of a piece are a multiple of this, so that pieces of packed elements and of planes join on whole words.
-const GRAIN: usize = 64;
-
-/// Work of a batch, in transfers; a piece that is more is a batch of its own.
-pub const BATCH_WORK: usize = 1 << 21;
+pub mod ways;
 
 /// Bytes of each level of a punctured tree but the first (half-tree, Guo et al., EUROCRYPT 2023).
 pub const LEVEL_BYTES: u64 = 16;
@@ -44,23 +40,18 @@ pub type Transfers = [Share; 2];
 
 /// The transfers and corrections of a correlation (or of a piece of one); what is made by encryption has none but those of
 /// the wrap bits of its shares.
-pub fn transfers(correlation: &Correlation) -> Transfers {
-    match slotwise(correlation) {
-        Some((product, _)) => by_transfers(&wraps(&product)),
-        None => by_transfers(correlation),
+pub fn transfers(correlation: &Correlation, method: Method) -> Transfers {
+    match (method, slotwise(correlation)) {
+        (Method::Transfers, _) => by_transfers(correlation),
+        (Method::Encrypted, Some((product, _))) => by_transfers(&wraps(&product)),
+        (Method::Encrypted, None) => Transfers::default(),
     }
 }
 
-/// The encrypted product that makes a correlation (or a piece of one) elementwise, where that costs less than transfers do,
-/// and its parameters.
+/// The encrypted product that can make a correlation (or a piece of one) elementwise, and its parameters.
 pub fn slotwise(correlation: &Correlation) -> Option<(Elementwise, Slotted)> {
     let product = Elementwise::of(correlation)?;
-    let slotted = elementwise::slotted(product.bits)?;
-    // A transfer, with its part of the extension and its time, counts as a byte.
-    let cost = |[a, b]: Transfers| a.bytes + b.bytes + (a.transfers + b.transfers) as u64;
-    let wraps = cost(by_transfers(&wraps(&product))) + 2 * plane_bytes(product.count, 1);
-    let encrypted = product.request_bytes(&slotted) + product.answer_bytes(&slotted) + wraps;
-    (encrypted < cost(by_transfers(correlation))).then_some((product, slotted))
+    elementwise::slotted(product.bits).map(|slotted| (product, slotted))
 }
 
 /// By which shares of an elementwise product come into the ring.
@@ -140,113 +131,4 @@ pub fn products(correlation: &Correlation) -> Vec<Product> {
         }
         _ => vec![],
     }
-}
-
-/// What making a correlation costs, roughly, in the time of a transfer.
-pub fn work(correlation: &Correlation) -> usize {
-    use Correlation::*;
-    if let Some((product, _)) = slotwise(correlation) {
-        return product.count * (2 + 6 * product.terms);
-    }
-    let [server, client] = by_transfers(correlation);
-    let moved = server.transfers + client.transfers;
-    // A string that is made longer costs a hash for each two elements; entries of rotated tables are many and cheap.
-    match *correlation {
-        StaticMul { count, factor_bits, .. } => moved.max(count * factor_bits as usize / 2),
-        CrossMul { count, bits, .. } => moved.max(count * bits as usize / 2),
-        Mul { count, bits, .. } => moved.max(count * bits as usize),
-        Table { count, index_bits, ref rings, .. } => moved + (count << (2 * index_bits)) / 32 * (1 + rings.len()),
-        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => {
-            products(correlation).iter().map(|p| p.batch * p.rows * p.inner * p.columns / 8).sum()
-        }
-        Square { .. } | Wrap { .. } | Compare { .. } | And { .. } | BitToShare { .. } | Gate { .. } => moved,
-    }
-}
-
-/// `correlation` cut into such of fewer elements, in order.
-pub fn pieces(correlation: &Correlation) -> Vec<Correlation> {
-    use Correlation::*;
-    let cut = |count: usize, grain: usize, piece: &dyn Fn(usize) -> Correlation| -> Vec<Correlation> {
-        // Whole ciphertexts, where there are any.
-        let grain = if slotwise(correlation).is_some() { common(grain, elementwise::DEGREE) } else { grain };
-        // As many elements as half a batch has time for, in whole grains.
-        let each = (BATCH_WORK / 2).saturating_mul(count).checked_div(work(correlation)).unwrap_or(count);
-        let each = (each / grain).max(1) * grain;
-        match count {
-            0 => vec![correlation.clone()],
-            _ => (0..count).step_by(each).map(|first| piece(each.min(count - first))).collect(),
-        }
-    };
-    match *correlation {
-        Mul { count, each, bits } => cut(count, GRAIN * each.max(1), &|count| Mul { count, each, bits }),
-        Square { count, bits } => cut(count, GRAIN, &|count| Square { count, bits }),
-        Wrap { count, bits } => cut(count, GRAIN, &|count| Wrap { count, bits }),
-        Compare { count, bits } => cut(count, GRAIN, &|count| Compare { count, bits }),
-        And { count } => cut(count, GRAIN, &|count| And { count }),
-        BitToShare { count, bits } => cut(count, GRAIN, &|count| BitToShare { count, bits }),
-        Gate { count, bits } => cut(count, GRAIN, &|count| Gate { count, bits }),
-        Table { count, index_bits, ref rings, ref values } => cut(count, GRAIN, &|count| {
-            let (rings, values) = (rings.clone(), values.clone());
-            Table { count, index_bits, rings, values }
-        }),
-        // One factor for each element: no piece shares one with another.
-        CrossMul { count, period, bits } if count == period => {
-            cut(count, GRAIN, &|count| CrossMul { count, period: count, bits })
-        }
-        StaticMatMul { .. } | StaticMul { .. } | CrossMatMul { .. } | CrossMul { .. } | MatMul { .. } => {
-            vec![correlation.clone()]
-        }
-    }
-}
-
-/// The least common multiple.
-fn common(a: usize, b: usize) -> usize {
-    let (mut divisor, mut rest) = (a, b);
-    while rest > 0 {
-        (divisor, rest) = (rest, divisor % rest);
-    }
-    a / divisor * b
-}
-
-/// A piece of the `place`-th correlation of a plan's bill, which `step` consumes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Piece {
-    pub step: usize,
-    pub place: usize,
-    pub correlation: Correlation,
-}
-
-/// Pieces that are made at the same time.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    pub pieces: Vec<Piece>,
-}
-
-impl Batch {
-    /// Of all pieces together.
-    pub fn transfers(&self) -> Transfers {
-        let all = self.pieces.iter().map(|piece| transfers(&piece.correlation));
-        all.fold(Transfers::default(), |[a, b], [c, d]| [add(a, c), add(b, d)])
-    }
-}
-
-/// All that a query consumes, in the order of the bill.
-pub fn batches(plan: &Plan) -> Vec<Batch> {
-    let of_step = |(step, of): (usize, &_)| bill(&plan.values, of).into_iter().map(move |c| (step, c));
-    let all = plan.steps.iter().enumerate().flat_map(of_step).enumerate();
-    let cut = |(place, (step, whole)): (usize, (usize, Correlation))| {
-        pieces(&whole).into_iter().map(move |correlation| Piece { step, place, correlation })
-    };
-    let (mut batches, mut filled) = (vec![Batch::default()], 0);
-    for piece in all.flat_map(cut) {
-        let more = work(&piece.correlation);
-        if filled + more > BATCH_WORK && filled > 0 {
-            batches.push(Batch::default());
-            filled = 0;
-        }
-        filled += more;
-        batches.last_mut().expect("there is always one").pieces.push(piece);
-    }
-    batches.retain(|batch| !batch.pieces.is_empty());
-    batches
 }

@@ -15,10 +15,11 @@ use ptc_he::product::keys::{ClientKeys, ServerKeys};
 use ptc_kernels::Backend;
 use ptc_net::{Channel, PeerError};
 use ptc_plan::bill::Correlation;
-use ptc_plan::step::Party;
+use ptc_plan::step::{Method, Party};
+use ptc_plan::two_party::piece::Piece;
 use ptc_plan::two_party::price::parts;
 use ptc_plan::two_party::schedule::{Round, schedule};
-use ptc_plan::two_party::{Piece, pieces, products, slotwise, transfers, wraps};
+use ptc_plan::two_party::wraps;
 use ptc_ring::{Prg, Seed};
 use rayon::prelude::*;
 
@@ -50,7 +51,8 @@ pub fn run(
 ) -> Result<Supply, PeerError> {
     let rounds = schedule(&session.plan.batches, session.plan.extension, &mut session.stocked);
     let places = number(&session.plan, &mut session.pieces);
-    let of_bill = session.plan.bill.iter().map(|(step, whole)| (*step, whole.clone(), pieces(whole).len()));
+    let counts = counts(&session.plan);
+    let of_bill = session.plan.bill.iter().zip(counts).map(|((step, whole), count)| (*step, whole.clone(), count));
     let assembly = Mutex::new(Assembly::new(session.party, session.plan.steps, of_bill));
     let Session { party, backend, plan, keys, transfers: ends, sent, received, seed, spent, .. } = session;
     let query = Query { party: *party, plan, seed, spent, weights, places: &places, assembly: &assembly };
@@ -97,6 +99,13 @@ fn number(plan: &Made, next: &mut u64) -> Vec<Vec<Place>> {
         place
     };
     plan.batches.iter().map(|batch| batch.pieces.iter().map(&mut place).collect()).collect()
+}
+
+/// Pieces of each correlation of the bill.
+fn counts(plan: &Made) -> Vec<usize> {
+    let mut counts = vec![0; plan.bill.len()];
+    plan.batches.iter().flat_map(|batch| &batch.pieces).for_each(|piece| counts[piece.place] += 1);
+    counts
 }
 
 /// What all threads read.
@@ -227,8 +236,8 @@ impl Query<'_> {
     fn start(&self, batch: usize, stocks: &mut Stocks) -> Unfinished {
         let mut ready = vec![];
         for (at, (piece, place)) in self.pieces(batch) {
-            if products(&piece.correlation).is_empty() {
-                let needed = transfers(&piece.correlation);
+            if piece.products().is_empty() {
+                let needed = piece.transfers();
                 let (own, other) = (needed[self.party.index()], needed[self.party.other().index()]);
                 let sent = stocks.sent.send(stocks.ends.sender.delta(), own.transfers, place.number);
                 let received = stocks.received.receive(other.transfers, place.number);
@@ -253,8 +262,8 @@ impl Query<'_> {
 
     /// What a piece has made from transfers: all of it, or the wrap correlation of an elementwise product.
     fn by_transfers(&self, batch: usize, at: usize) -> Correlation {
-        let correlation = &self.plan.batches[batch].pieces[at].correlation;
-        slotwise(correlation).map_or_else(|| correlation.clone(), |(product, _)| wraps(&product))
+        let piece = &self.plan.batches[batch].pieces[at];
+        piece.slotwise().map_or_else(|| piece.correlation.clone(), |(product, _)| wraps(&product))
     }
 
     /// Pieces become parts as corrections and wrap bits come.
@@ -278,7 +287,7 @@ impl Query<'_> {
         }
         let finish = |(at, started, message): (usize, Started, &[u8])| {
             let parts = self.spent.time(kind(&self.by_transfers(batch, at)), || started.finish(message))?;
-            if slotwise(&self.plan.batches[batch].pieces[at].correlation).is_some() {
+            if self.plan.batches[batch].pieces[at].slotwise().is_some() {
                 return Ok(Some(parts));
             }
             self.put(self.places[batch][at], parts);
@@ -323,7 +332,7 @@ impl Query<'_> {
             let (mut rest, mut message, mut shares) = (&requests[..], vec![], vec![]);
             for (piece, place) in self.encrypted(batch) {
                 let (correlation, stream) = (&piece.correlation, &mut self.stream(place.number));
-                if slotwise(correlation).is_some() {
+                if piece.slotwise().is_some() {
                     shares.push(
                         self.spent.time(SLOTS, || {
                             slotwise::multiply(correlation, elements, stream, &mut rest, &mut message)
@@ -361,7 +370,7 @@ impl Query<'_> {
                     let (mut message, mut awaiting) = (vec![], vec![]);
                     for (piece, place) in self.encrypted(batch) {
                         let (correlation, stream) = (&piece.correlation, &mut self.stream(place.number));
-                        awaiting.push(if slotwise(correlation).is_some() {
+                        awaiting.push(if piece.slotwise().is_some() {
                             let asking = || slotwise::ask(correlation, elements, stream, &mut message);
                             Awaiting::Elements(self.spent.time(SLOTS, asking)?)
                         } else {
@@ -404,14 +413,12 @@ impl Query<'_> {
 
     /// Those that are made by encryption.
     fn encrypted(&self, batch: usize) -> impl Iterator<Item = (&Piece, Place)> {
-        let by_encryption =
-            |piece: &Piece| !products(&piece.correlation).is_empty() || slotwise(&piece.correlation).is_some();
-        self.pieces(batch).map(|(_, piece)| piece).filter(move |(piece, _)| by_encryption(piece))
+        self.pieces(batch).map(|(_, piece)| piece).filter(|(piece, _)| piece.method == Method::Encrypted)
     }
 
     /// Those of them that are elementwise.
     fn slotwise(&self, batch: usize) -> impl Iterator<Item = (&Piece, Place)> {
-        self.encrypted(batch).filter(|(piece, _)| slotwise(&piece.correlation).is_some())
+        self.encrypted(batch).filter(|(piece, _)| piece.slotwise().is_some())
     }
 
     fn stream(&self, number: u64) -> Prg {

@@ -2,12 +2,14 @@
 
 use super::elementwise::Slotted;
 use super::encrypted::{self, Packing, Product};
+use super::piece::{Batch, Piece, batches};
 use super::schedule::{Round, Stock, schedule};
 use super::transfer::Extension;
-use super::{Batch, batches, products, slotwise};
-use crate::bill::{Correlation, bill};
+use super::ways::{Preparation, method, methods_of, preparation};
+use crate::bill::bill;
 use crate::file::{Making, Plan};
 use crate::price::{FRAME_HEADER, plane_bytes};
+use crate::step::{Method, Step, Value};
 
 /// Exchanges, and bytes that each party sends in them, frame headers included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,9 +34,9 @@ impl Flow {
 pub struct Packings(Vec<(Product, Packing)>);
 
 impl Packings {
-    pub fn of(plan: &Plan, making: Making) -> Packings {
+    pub fn of(batches: &[Batch], making: Making) -> Packings {
         let mut packings: Vec<(Product, Packing)> = vec![];
-        for product in plan.steps.iter().flat_map(|step| bill(&plan.values, step)).flat_map(|c| products(&c)) {
+        for product in batches.iter().flat_map(Batch::products) {
             if !packings.iter().any(|(known, _)| *known == product) {
                 packings.push((product, encrypted::choose(&product, making)));
             }
@@ -52,13 +54,13 @@ impl Packings {
         self.0.iter().map(|(_, packing)| packing)
     }
 
-    /// What a correlation or a piece of one has to be encrypted.
-    pub fn bytes(&self, correlation: &Correlation) -> Encrypted {
-        if let Some((product, slotted)) = slotwise(correlation) {
+    /// What a piece has to be encrypted.
+    pub fn bytes(&self, piece: &Piece) -> Encrypted {
+        if let Some((product, slotted)) = piece.slotwise() {
             return Encrypted { request: product.request_bytes(&slotted), answer: product.answer_bytes(&slotted) };
         }
         let of = |product: &Product| (*product, *self.of_product(product));
-        products(correlation).iter().map(of).fold(Encrypted::default(), |sum, (product, packing)| Encrypted {
+        piece.products().iter().map(of).fold(Encrypted::default(), |sum, (product, packing)| Encrypted {
             request: sum.request + encrypted::request_bytes(&product, &packing),
             answer: sum.answer + encrypted::response_bytes(&product, &packing),
         })
@@ -80,8 +82,7 @@ pub struct Encrypted {
 /// The parameters of a plan's elementwise products, each once: the client sends a public key for each.
 pub fn slottings(batches: &[Batch]) -> Vec<Slotted> {
     let mut slottings = vec![];
-    for (_, slotted) in batches.iter().flat_map(|batch| &batch.pieces).filter_map(|piece| slotwise(&piece.correlation))
-    {
+    for (_, slotted) in batches.iter().flat_map(|batch| &batch.pieces).filter_map(Piece::slotwise) {
         if !slottings.contains(&slotted) {
             slottings.push(slotted);
         }
@@ -119,13 +120,27 @@ pub fn parts(batches: &[Batch], packings: &Packings, extension: Extension, round
         parts.iter_mut().zip(corrections).for_each(|(part, share)| part.corrections = share.bytes);
     }
     let of_batch = |at: Option<usize>| at.into_iter().flat_map(|at| &batches[at].pieces);
-    parts[0].encrypted = of_batch(round.multiplied).map(|piece| packings.bytes(&piece.correlation).answer).sum();
-    parts[1].encrypted = of_batch(round.encrypted).map(|piece| packings.bytes(&piece.correlation).request).sum();
+    parts[0].encrypted = of_batch(round.multiplied).map(|piece| packings.bytes(piece).answer).sum();
+    parts[1].encrypted = of_batch(round.encrypted).map(|piece| packings.bytes(piece).request).sum();
     if let Some(at) = round.wrapped {
         let wraps = batches[at].slotwise().map(|product| plane_bytes(product.count, 1)).sum();
         parts.iter_mut().for_each(|part| part.wraps = wraps);
     }
     parts
+}
+
+/// What a step's correlations cost before the query: its own share of the source's price. With a `method` that its products
+/// can be made by, so; else as the plan has them made.
+pub fn of_step(values: &[Value], step: &Step, method: Option<Method>, making: Making) -> Preparation {
+    let mut sum = Preparation::default();
+    for correlation in bill(values, step) {
+        let method = match method {
+            Some(method) if methods_of(&correlation).contains(&method) => method,
+            _ => self::method(step, &correlation, making),
+        };
+        sum.add(&preparation(&correlation, method, making));
+    }
+    sum
 }
 
 /// Opening a session: transfers to extend from, and the client's public keys.
@@ -134,15 +149,17 @@ pub fn setup(plan: &Plan, making: Making) -> Flow {
     for sent in making.extension.setup() {
         flow.exchange([sent; 2]);
     }
-    let keys = encrypted::key_bytes(&Packings::of(plan, making).keys());
-    let slotwise: u64 = slottings(&batches(plan)).iter().map(Slotted::key_bytes).sum();
+    let batches = batches(plan, making);
+    let keys = encrypted::key_bytes(&Packings::of(&batches, making).keys());
+    let slotwise: u64 = slottings(&batches).iter().map(Slotted::key_bytes).sum();
     flow.exchange([0, keys + slotwise]);
     flow
 }
 
 /// The first `queries` of a session, one after the other.
 pub fn queries(plan: &Plan, making: Making, queries: usize) -> Flow {
-    let (batches, packings, extension) = (batches(plan), Packings::of(plan, making), making.extension);
+    let (batches, extension) = (batches(plan, making), making.extension);
+    let packings = Packings::of(&batches, making);
     let (mut flow, mut stock) = (Flow::default(), Stock::default());
     for _ in 0..queries {
         for round in schedule(&batches, extension, &mut stock) {

@@ -6,10 +6,8 @@
 //! they came: until then it computes beside everything else. Wrap bits of elementwise products are opened when both
 //! parties have had time for the answers.
 
-use super::encrypted::Product;
+use super::piece::Batch;
 use super::transfer::Extension;
-use super::{Batch, products, slotwise};
-use crate::two_party::elementwise::Elementwise;
 
 /// Rounds between an encrypted factor and its answer.
 pub const ANSWER_LAG: usize = 2;
@@ -65,21 +63,11 @@ pub fn schedule(batches: &[Batch], extension: Extension, stock: &mut Stock) -> V
 }
 
 impl Batch {
-    /// The encrypted products of all pieces.
-    pub fn products(&self) -> Vec<Product> {
-        self.pieces.iter().flat_map(|piece| products(&piece.correlation)).collect()
-    }
-
-    /// The elementwise products of all pieces.
-    pub fn slotwise(&self) -> impl Iterator<Item = Elementwise> {
-        self.pieces.iter().filter_map(|piece| slotwise(&piece.correlation)).map(|(product, _)| product)
-    }
-
     /// Rounds from the first to the last that the batch takes part in.
     fn lag(&self) -> usize {
         if self.slotwise().next().is_some() {
             WRAP_LAG
-        } else if self.pieces.iter().any(|piece| !products(&piece.correlation).is_empty()) {
+        } else if !self.products().is_empty() {
             ANSWER_LAG
         } else {
             CORRECTION_LAG
@@ -91,10 +79,15 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::bill::Correlation;
-    use crate::two_party::{Piece, pieces};
+    use crate::step::Method;
+    use crate::two_party::piece::{Piece, pieces};
+    use crate::two_party::products;
 
     fn batch(correlations: &[Correlation]) -> Batch {
-        let piece = |correlation: &Correlation| Piece { step: 0, place: 0, correlation: correlation.clone() };
+        let piece = |correlation: &Correlation| {
+            let method = if products(correlation).is_empty() { Method::Transfers } else { Method::Encrypted };
+            Piece { step: 0, place: 0, correlation: correlation.clone(), method }
+        };
         Batch { pieces: correlations.iter().map(piece).collect() }
     }
 
@@ -140,7 +133,7 @@ mod tests {
     fn pieces_are_whole_words_of_all_elements() {
         for count in [0, 1, 64, 1_000_003] {
             for whole in [Correlation::Compare { count, bits: 18 }, Correlation::Gate { count, bits: 37 }] {
-                let counts: Vec<usize> = pieces(&whole)
+                let counts: Vec<usize> = pieces(&whole, Method::Transfers)
                     .iter()
                     .map(|piece| match *piece {
                         Correlation::Compare { count, .. } | Correlation::Gate { count, .. } => count,

@@ -46,6 +46,23 @@ impl Extension {
         }
     }
 
+    /// What one transfer among many takes.
+    pub fn each(self) -> Each {
+        let nanoseconds = match self {
+            Extension::Subfield { bits: 1 } => [6.5, 6.3],
+            Extension::Subfield { bits: 2 } => [6.1, 7.0],
+            Extension::Subfield { bits: 4 } => [6.1, 6.1],
+            Extension::Subfield { .. } => [28.6, 28.3],
+            Extension::Silent => [9.7, 11.8],
+        };
+        let many = self.yields(BASE as usize);
+        let bytes = self.bytes(many);
+        Each {
+            bytes: [bytes.sender, bytes.receiver].map(|bytes| bytes as f64 / many as f64),
+            seconds: nanoseconds.map(|each| each * 1e-9),
+        }
+    }
+
     /// What the sender and the receiver send for an extension by `made` transfers.
     pub fn bytes(self, made: usize) -> Bytes {
         match self {
@@ -76,6 +93,14 @@ fn tree_bytes(bits: u32) -> u64 {
 /// A row of corrections for each digit of the correlation but the first, in whole blocks.
 fn request_bytes(bits: u32, made: usize) -> u64 {
     (made as u64).div_ceil(BASE) * (BASE / u64::from(bits) - 1) * BLOCK_BYTES
+}
+
+/// Of the sender, then of the receiver: bytes sent, and seconds of one core (measured with wide vectors; the example `rates`
+/// of `ptc-ot` prints them).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Each {
+    pub bytes: [f64; 2],
+    pub seconds: [f64; 2],
 }
 
 /// Bytes of a message of each role; one of both is empty.
