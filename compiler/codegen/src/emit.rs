@@ -336,8 +336,32 @@ impl Emitter<'_> {
                 self.step(StepOp::Exp2(exp), &[x], node, form)
             }
             Operator::Table { low, step_bits, values } => {
-                self.table(id, node, *low, *step_bits, values);
+                let to = node.fixed.expect("a table has a ring");
+                let (scale, mask) =
+                    (f64::from(to.frac).exp2(), if to.bits == 64 { u64::MAX } else { (1 << to.bits) - 1 });
+                let entry = |v: &f32| ((f64::from(*v) * scale).round() as i64 as u64) & mask;
+                let entries = values.iter().map(|row| row.iter().map(entry).collect()).collect();
+                self.table(id, node, (*low, *step_bits), entries, form);
                 return Ok(None);
+            }
+            Operator::BitTable { low, step_bits, values } => {
+                let entries = values.iter().map(|row| row.iter().map(|&bit| u64::from(bit)).collect()).collect();
+                self.table(id, node, (*low, *step_bits), entries, form);
+                return Ok(None);
+            }
+            Operator::Rest { step_bits } => {
+                let from = input(0).fixed.expect("a value with a rest has a ring");
+                let x = self.at(node.inputs[0]);
+                match from.frac as i32 - step_bits {
+                    shift @ 1.. => self.step(StepOp::Rest { shift: shift as u32 }, &[x], node, form),
+                    // Cells are no wider than a unit.
+                    _ => {
+                        let code = vec![Instruction::Const(0)];
+                        let zero = Elementwise { inputs: vec![Access::Full], code, outputs: vec![1] };
+                        let kernel = self.kernel(Kernel::Elementwise(zero));
+                        self.step(StepOp::Local { kernel }, &[x], node, form)
+                    }
+                }
             }
             other => {
                 return Err(self.error(
@@ -349,33 +373,33 @@ impl Emitter<'_> {
         Ok(Some(value))
     }
 
-    fn table(&mut self, id: NodeId, node: &Node, low: f64, step_bits: i32, values: &[Vec<f32>]) {
+    /// `cells` are the lower end of the first and the width of each, as bits.
+    fn table(&mut self, id: NodeId, node: &Node, cells: (f64, i32), entries: Vec<Vec<u64>>, form: Form) {
+        let ((low, step_bits), tables) = (cells, entries.len());
         let from = self.graph.node(node.inputs[0]).fixed.expect("a looked-up value has a ring");
-        let to = node.fixed.expect("a table has a ring");
-        let index_bits = values[0].len().ilog2();
-        let shift = (from.frac as i32 - step_bits) as u32;
+        let index_bits = entries[0].len().ilog2();
+        // Where a cell is less than a unit, units are split.
+        let shift = (from.frac as i32 - step_bits).max(0) as u32;
+        let split = (step_bits - from.frac as i32).max(0) as u32;
         let x = self.operand(node.inputs[0], index_bits + shift);
-        let start = (low * (from.frac as f64).exp2()).round() as i64;
-        let code = vec![
-            Instruction::Const((start as u64).wrapping_neg()),
-            Instruction::IsServer,
-            Instruction::Multiply(1, 2),
-            Instruction::Add(0, 3),
-            Instruction::Low(4, (index_bits + shift) as u8),
-        ];
-        let kernel =
-            self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs: vec![5] }));
+        let start = (low * f64::from(from.frac + split).exp2()).round() as i64;
+        let mut code =
+            vec![Instruction::Const((start as u64).wrapping_neg()), Instruction::IsServer, Instruction::Multiply(1, 2)];
+        let mut last = 0;
+        if split > 0 {
+            code.push(Instruction::ShiftLeft(0, split as u8));
+            last = 4;
+        }
+        code.push(Instruction::Add(last, 3));
+        code.push(Instruction::Low(code.len() as u16, (index_bits + shift) as u8));
+        let outputs = vec![code.len() as u16];
+        let kernel = self.kernel(Kernel::Elementwise(Elementwise { inputs: vec![Access::Full], code, outputs }));
         let shape = self.graph.node(node.inputs[0]).shape.clone();
-        let from_low = Form::Share(Fixed { bits: index_bits + shift, frac: from.frac });
+        let from_low = Form::Share(Fixed { bits: index_bits + shift, frac: from.frac + split });
         let index = self.named(format!("{}.index", node.name), shape.clone(), from_low);
         self.push(StepOp::Local { kernel }, vec![x], vec![index]);
-        let scale = (to.frac as f64).exp2();
-        let mask = if to.bits == 64 { u64::MAX } else { (1 << to.bits) - 1 };
-        let encode = |v: &f32| ((*v as f64 * scale).round() as i64 as u64) & mask;
-        let entries: Vec<Vec<u64>> = values.iter().map(|row| row.iter().map(encode).collect()).collect();
-        let outputs: Vec<ValueId> = (0..values.len())
-            .map(|j| self.named(format!("{}.{j}", node.name), shape.clone(), Form::Share(to)))
-            .collect();
+        let outputs: Vec<ValueId> =
+            (0..tables).map(|j| self.named(format!("{}.{j}", node.name), shape.clone(), form)).collect();
         self.push(StepOp::Table { index_bits, shift, values: entries }, vec![index], outputs.clone());
         self.tables.insert(id, outputs);
     }

@@ -27,7 +27,7 @@ pub fn kinds(graph: &Graph) -> Vec<InputKind> {
 fn of_operator(op: &Operator, input: impl Fn(usize) -> InputKind) -> InputKind {
     use Operator::*;
     match op {
-        Less | Not | And | Or | Xor | Compare { .. } => InputKind::Bit,
+        Less | Not | And | Or | Xor | Compare { .. } | BitTable { .. } => InputKind::Bit,
         Reshape { .. } | Permute { .. } | Slice { .. } | Concat { .. } | Broadcast { .. } | Gather => input(0),
         Select => input(1),
         _ => InputKind::Real,

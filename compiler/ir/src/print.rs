@@ -108,6 +108,12 @@ fn write_attributes(out: &mut String, op: &Operator) -> fmt::Result {
             let values: Vec<String> = values.iter().map(|row| numbers(row)).collect();
             write!(out, " {{low: {}, step_bits: {step_bits}, values: [{}]}}", number(*low), values.join(", "))
         }
+        BitTable { low, step_bits, values } => {
+            let digits = |row: &Vec<bool>| row.iter().map(|&bit| if bit { '1' } else { '0' }).collect::<String>();
+            let values: Vec<String> = values.iter().map(|row| quoted(&digits(row))).collect();
+            write!(out, " {{low: {}, step_bits: {step_bits}, values: [{}]}}", number(*low), values.join(", "))
+        }
+        Rest { step_bits } => write!(out, " {{step_bits: {step_bits}}}"),
         _ => Ok(()),
     }
 }

@@ -53,7 +53,7 @@ impl Stacks {
             return out.push(node);
         }
         let (at, axis) = match node.op.clone() {
-            Op::Apply(Operator::Table { .. }) => {
+            Op::Apply(Operator::Table { .. } | Operator::BitTable { .. }) => {
                 node.inputs[0] = self.first(out, node.inputs[0]);
                 node.shape.insert(1, self.queries);
                 (out.push(node), 1)

@@ -108,7 +108,8 @@ fn interval(op: &Operator, x: Bound, y: Bound, graph: &Graph, node: &Node) -> (f
         Reciprocal => quotient(Bound { low: 1.0, high: 1.0, grade: x.grade }, x),
         Normalize { .. } | RmsNormalize { .. } => (-last().sqrt(), last().sqrt()),
         L2Normalize { .. } => (-1.0, 1.0),
-        Less | Not | And | Or | Xor | Compare { .. } | BitToReal => (0.0, 1.0),
+        Less | Not | And | Or | Xor | Compare { .. } | BitTable { .. } | BitToReal => (0.0, 1.0),
+        Rest { step_bits } => (0.0, 2.0 * f64::from(-step_bits).exp2()),
         Select => {
             let z = bound_of(graph, node, 2);
             (y.low.min(z.low), y.high.max(z.high))

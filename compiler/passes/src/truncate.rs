@@ -84,7 +84,7 @@ fn scales(graph: &Graph, options: &Options) -> Graph {
         }
         let frac = result_frac(out, &node, &op, options);
         let power_of_two = matches!(op, Operator::Scale { by } if quantise(by).0.abs() == 1);
-        let keeps = is_structure(&op) || power_of_two || matches!(op, Operator::Offset { .. });
+        let keeps = is_structure(&op) || power_of_two || matches!(op, Operator::Offset { .. } | Operator::Rest { .. });
         let stays = node.fixed.is_some() || (keeps && chosen.contains(&node.inputs[0]));
         let id = out.push(node);
         if stays {
@@ -106,7 +106,7 @@ fn frac(graph: &Graph, id: NodeId) -> u32 {
 
 fn is_bit(op: &Operator) -> bool {
     use Operator::*;
-    matches!(op, Less | Not | And | Or | Xor | Compare { .. })
+    matches!(op, Less | Not | And | Or | Xor | Compare { .. } | BitTable { .. })
 }
 
 fn secret_bit(graph: &Graph, id: NodeId) -> bool {
@@ -258,8 +258,14 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
         Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits, frac(graph, user)).input_bits(x_frac),
         Operator::Table { step_bits, values, .. } => {
             let index_bits = values[0].len().ilog2();
-            (index_bits as i32 + x_frac as i32 - step_bits).max(1) as u32
+            (index_bits as i32 + x_frac as i32 - step_bits).max(index_bits as i32) as u32
         }
+        Operator::BitTable { step_bits, values, .. } => {
+            let index_bits = values[0].len().ilog2();
+            (index_bits as i32 + x_frac as i32 - step_bits).max(index_bits as i32) as u32
+        }
+        // One more, so that every rest has a bit above it to drop.
+        Operator::Rest { step_bits } => (x_frac as i32 - step_bits).max(0) as u32 + 1,
         _ => ring,
     }
 }

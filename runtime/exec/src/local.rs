@@ -39,6 +39,11 @@ impl Local<'_> {
                 one(Held::Share(Rc::new(Share { bits, data })))
             }
             StepOp::PublicMatMul => one(self.public_matmul(inputs, step, out)),
+            StepOp::Rest { shift } => {
+                let (bits, low) = (ring(out).bits, mask(*shift));
+                let data = first[0].share().data.iter().map(|x| x & low & mask(bits)).collect();
+                one(Held::Share(Rc::new(Share { bits, data })))
+            }
             StepOp::Xor => one(Held::Bits(Rc::new(tensor::xor(inputs[0].bits(), inputs[1].bits())))),
             StepOp::Not => one(Held::Bits(Rc::new(tensor::not(first[0].bits(), self.party)))),
             other => panic!("`{}` is no local step", other.name()),

@@ -22,7 +22,7 @@ use ptc_plan::kernel::Word;
 use ptc_plan::price::max_levels;
 use ptc_plan::step::{Form, Party, Step, StepOp, Value};
 use ptc_ring::fixed;
-use ptc_ring::tensor::Share;
+use ptc_ring::tensor::{BitShare, Share};
 
 use crate::encryption::{Encryption, Keys};
 use crate::error::RunError;
@@ -165,10 +165,18 @@ impl Joint<'_> {
             }
             StepOp::Table { shift, .. } => {
                 let (x, shift, tables) = (share(0), *shift, supply.take(at)?);
+                let of_bits: Vec<bool> =
+                    step.outputs.iter().map(|id| self.plan.values[id.0 as usize].form == Form::Bits).collect();
                 return Ok(Box::new(move |lane| {
                     let c = context(lane);
                     let future = async move {
-                        Ok(ptc_mpc::table::table(&c, &x, shift, tables).await?.into_iter().map(shared).collect())
+                        let found = ptc_mpc::table::table(&c, &x, shift, tables).await?;
+                        // Modulo 2, exclusive-or and additive shares are the same.
+                        let held = |(share, bit): (Share, bool)| match bit {
+                            true => Held::Bits(Rc::new(BitShare::from_values(&share.data))),
+                            false => shared(share),
+                        };
+                        Ok(found.into_iter().zip(of_bits).map(held).collect())
                     };
                     Box::pin(Timed { future: Box::pin(future), time })
                 }));

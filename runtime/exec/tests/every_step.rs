@@ -181,6 +181,11 @@ fn every_step(trust: Trust) -> Plan {
     });
     b.output("first", first, Party::Client);
     b.output("second", second, Party::Client);
+    let marks = StepOp::Table { index_bits: 3, shift: 12, values: vec![vec![1, 0, 1, 1, 0, 0, 1, 0]] };
+    let marked = b.step(marks, &[top], &[4, 1], Form::Bits);
+    b.output("marked", marked, Party::Client);
+    let rest = b.step(StepOp::Rest { shift: 5 }, &[top], &[4, 1], ring(20, 12));
+    b.output("rest", rest, Party::Client);
     let exp = Exp2::for_range(4, 13);
     let exponent = b.input("exponent", &[2, 5], InputKind::Real, Owner::Client, 15.0);
     let exponent = b.step(StepOp::Share, &[exponent], &[2, 5], ring(30, 12));

@@ -1,7 +1,7 @@
 //! Ideal functionalities: what each protocol computes, on values in the ring, without a second party.
 //!
 //! Where a protocol is right to one unit, this is the floor: [`rescale`] may come out one unit above, the index of
-//! [`table`] one below.
+//! [`table`] one below, and then [`rest`] by a cell more.
 
 use ptc_kernels::batched::Shape;
 use ptc_plan::step::{Exp2, Fixed};
@@ -63,6 +63,10 @@ pub fn gate(b: &[u64], x: &[u64], bits: u32) -> Vec<u64> {
 pub fn table(x: &[u64], index_bits: u32, shift: u32, values: &[Vec<u64>]) -> Vec<Vec<u64>> {
     let index = |x: &u64| (x >> shift & mask(index_bits)) as usize;
     values.iter().map(|table| x.iter().map(|x| table[index(x)]).collect()).collect()
+}
+
+pub fn rest(x: &[u64], shift: u32, bits: u32) -> Vec<u64> {
+    x.iter().map(|x| x & mask(shift) & mask(bits)).collect()
 }
 
 /// In units of the result, not rounded.

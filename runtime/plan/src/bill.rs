@@ -73,6 +73,7 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
         | StepOp::Layout(_)
         | StepOp::SumAxis { .. }
         | StepOp::PublicMatMul
+        | StepOp::Rest { .. }
         | StepOp::Xor
         | StepOp::Not
         | StepOp::EncryptedMatMul { .. }

@@ -26,6 +26,7 @@ pub fn leaks(op: &StepOp) -> Leak {
         | StepOp::Layout(_)
         | StepOp::SumAxis { .. }
         | StepOp::PublicMatMul
+        | StepOp::Rest { .. }
         | StepOp::Xor
         | StepOp::Not => nothing(LOCAL),
         StepOp::StaticMatMul { .. } | StepOp::StaticMul { .. } => nothing(
@@ -73,6 +74,7 @@ pub fn protocol(op: &StepOp) -> &'static str {
         StepOp::BitToShare => "bit to ring with a bit shared both ways (daBit; Rotaru and Wood, INDOCRYPT 2019)",
         StepOp::Gate => "bit times value on a masked bit and value (Beaver, CRYPTO '91)",
         StepOp::Table { .. } => "rotated truth table (one-time truth table; Ishai et al., TCC 2013)",
+        StepOp::Rest { .. } => "low bits of each share (local)",
         StepOp::Exp2(_) => "power of two: private factors, shifted as a rotated table tells (after SIRNN, S&P 2021)",
         StepOp::Max => "tournament of comparisons and gates (CrypTFlow2, CCS 2020)",
         StepOp::Reveal { .. } => "opening to one party",

@@ -126,6 +126,17 @@ pub enum Operator {
         step_bits: i32,
         values: Vec<Vec<f32>>,
     },
+    /// As `Table`, of bits.
+    BitTable {
+        low: f64,
+        step_bits: i32,
+        values: Vec<Vec<bool>>,
+    },
+    /// `x` less the multiple of `2^-step_bits` below it. Where a `Table` of such cells finds the one below the right one,
+    /// this is a cell more.
+    Rest {
+        step_bits: i32,
+    },
 }
 
 impl Operator {
@@ -186,6 +197,8 @@ impl Operator {
             BitToReal => "bit_to_real",
             Exp2 { .. } => "exp2",
             Table { .. } => "table",
+            BitTable { .. } => "bit_table",
+            Rest { .. } => "rest",
         }
     }
 }

@@ -103,6 +103,7 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
         | StepOp::Layout(_)
         | StepOp::SumAxis { .. }
         | StepOp::PublicMatMul
+        | StepOp::Rest { .. }
         | StepOp::Xor
         | StepOp::Not => vec![],
         StepOp::StaticMatMul { owner, .. } => {

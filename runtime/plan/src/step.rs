@@ -170,11 +170,16 @@ pub enum StepOp {
     /// `bit · x`: inputs `(bit, x)`; output in `x`'s ring.
     Gate,
     /// Look-up of a public table at the private index `(x >> shift) mod 2^index_bits`; one output for each row of
-    /// `values`, in the output's ring. `values[j]` has `2^index_bits` entries, already in fixed point.
+    /// `values`, in the output's ring, or bits. `values[j]` has `2^index_bits` entries, already in fixed point.
     Table {
         index_bits: u32,
         shift: u32,
         values: Vec<Vec<u64>>,
+    },
+    /// What each share has in its low `shift` bits; local. The sum is `x mod 2^shift`, or `2^shift` more exactly where
+    /// the index of a [`StepOp::Table`] of the same shift is one below.
+    Rest {
+        shift: u32,
     },
     /// `2^x`. See [`Exp2`].
     Exp2(Exp2),
@@ -216,6 +221,7 @@ impl StepOp {
             StepOp::BitToShare => "bit_to_share",
             StepOp::Gate => "gate",
             StepOp::Table { .. } => "table",
+            StepOp::Rest { .. } => "rest",
             StepOp::Exp2(_) => "exp2",
             StepOp::Max => "max",
             StepOp::Reveal { .. } => "reveal",

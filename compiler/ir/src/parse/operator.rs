@@ -56,6 +56,24 @@ fn with_attributes(scanner: &mut Scanner, name: &str) -> Result<Operator, String
             let values = scanner.key("values")?.list(MAX_TABLES, |s| s.floats())?;
             Table { low, step_bits, values }
         }
+        "bit_table" => {
+            let low = scanner.key("low")?.number()?;
+            scanner.expect(",")?;
+            let step_bits = scanner.key("step_bits")?.whole()?;
+            scanner.expect(",")?;
+            let values = scanner.key("values")?.list(MAX_TABLES, |s| bits(&s.text()?))?;
+            BitTable { low, step_bits, values }
+        }
+        "rest" => Rest { step_bits: scanner.key("step_bits")?.whole()? },
         _ => return Err(format!("there is no operator `{name}`")),
     })
+}
+
+fn bits(digits: &str) -> Result<Vec<bool>, String> {
+    let bit = |digit| match digit {
+        '0' => Ok(false),
+        '1' => Ok(true),
+        _ => Err(format!("`{digit}` is no bit")),
+    };
+    digits.chars().map(bit).collect()
 }

@@ -82,6 +82,7 @@ impl Judge<'_> {
             StepOp::BitToShare => self.units(&ideal::bit_to_share(&given[0], self.output_ring()), 0..=0),
             StepOp::Gate => self.units(&ideal::gate(&given[0], &given[1], bits), 0..=0),
             StepOp::Table { index_bits, shift, values } => self.table(*index_bits, *shift, values),
+            StepOp::Rest { shift } => self.rest(*shift),
             StepOp::Exp2(exp) => self.exp2(*exp),
             StepOp::Max => {
                 let width = self.plan.values[self.step.inputs[0].0 as usize].shape.last().copied().unwrap_or(1);
@@ -165,6 +166,17 @@ impl Judge<'_> {
             }
         }
         None
+    }
+
+    fn rest(&self, shift: u32) -> Option<String> {
+        let ring = self.output_ring();
+        let expected = ideal::rest(&self.given[0], shift, ring.bits);
+        let fits = |(found, expected): (&u64, &u64)| {
+            found == expected || *found == expected.wrapping_add(1 << shift) & mask(ring.bits)
+        };
+        let at = self.found[0].iter().zip(&expected).position(|pair| !fits(pair))?;
+        let (is, should) = (real(self.found[0][at], ring), real(expected[at], ring));
+        Some(format!("element {at} is {is}, the rest of its input is {should}, or a cell more"))
     }
 
     fn exp2(&self, exp: Exp2) -> Option<String> {

@@ -65,6 +65,7 @@ fn check_kind(plan: &Plan, step: &Step) -> Result<(), String> {
         StepOp::BitToShare => bit_to_share(one(inputs)?, one(outputs)?),
         StepOp::Gate => gate(inputs, one(outputs)?),
         StepOp::Table { index_bits, shift, values } => table(*index_bits, *shift, values, one(inputs)?, outputs),
+        StepOp::Rest { shift } => rest(*shift, one(inputs)?, one(outputs)?),
         StepOp::Exp2(exp) => exp2(exp, one(inputs)?, one(outputs)?),
         StepOp::Max => max(one(inputs)?, one(outputs)?),
         StepOp::Reveal { to } => reveal(*to, one(inputs)?, one(outputs)?),
@@ -355,16 +356,24 @@ fn table(index_bits: u32, shift: u32, rows: &[Vec<u64>], x: &Value, outputs: &[&
         return Err(format!("look-ups of {} in {} tables of 2^{index_bits} entries", describe(x), rows.len()));
     }
     for (row, out) in rows.iter().zip(outputs) {
-        let to = shared(out)?;
+        let ring = if out.form == Form::Bits { 1 } else { shared(out)?.bits };
         if row.len() != 1 << index_bits {
             return Err(format!("a table of {} entries for an index of {index_bits} bits", row.len()));
         }
-        if to.bits < 64 && row.iter().any(|entry| entry >> to.bits != 0) {
+        if ring < 64 && row.iter().any(|entry| entry >> ring != 0) {
             return Err(format!("a table has entries beyond the ring of {}", describe(out)));
         }
         shaped(out, &x.shape)?;
     }
     Ok(())
+}
+
+fn rest(shift: u32, x: &Value, out: &Value) -> Result<(), String> {
+    let (from, to) = (shared(x)?, shared(out)?);
+    if shift == 0 || shift >= from.bits || from.frac != to.frac {
+        return Err(format!("the low {shift} bits of {} are not {}", describe(x), describe(out)));
+    }
+    shaped(out, &x.shape)
 }
 
 fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {

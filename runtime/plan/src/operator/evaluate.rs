@@ -71,7 +71,9 @@ fn data(op: &Operator, inputs: &[&FloatTensor], shape: &[usize]) -> Vec<f32> {
         Select => select(inputs, shape),
         Compare { threshold } => map(x, |x| bit(x < *threshold)),
         Exp2 { .. } => map(x, f64::exp2),
-        Table { low, step_bits, values } => table(x, *low, *step_bits, values),
+        Table { low, step_bits, values } => table(x, *low, *step_bits, values, |&value| value),
+        BitTable { low, step_bits, values } => table(x, *low, *step_bits, values, |&truth| bit(truth) as f32),
+        Rest { step_bits } => map(x, |x| x.rem_euclid(f64::from(-step_bits).exp2())),
     }
 }
 
@@ -207,12 +209,12 @@ fn softmax(x: &FloatTensor, keep: Option<&FloatTensor>, power: fn(f64) -> f64) -
 }
 
 /// Outside its cells a table repeats, as the protocol's index does.
-fn table(x: &FloatTensor, low: f64, step_bits: i32, values: &[Vec<f32>]) -> Vec<f32> {
+fn table<T>(x: &FloatTensor, low: f64, step_bits: i32, values: &[Vec<T>], real: fn(&T) -> f32) -> Vec<f32> {
     let mut result = Vec::with_capacity(values.len() * x.data.len());
     for row in values {
         result.extend(x.data.iter().map(|&x| {
             let cell = ((f64::from(x) - low) * f64::from(step_bits).exp2()).floor();
-            if cell.is_finite() { row[cell.rem_euclid(row.len() as f64) as usize] } else { f32::NAN }
+            if cell.is_finite() { real(&row[cell.rem_euclid(row.len() as f64) as usize]) } else { f32::NAN }
         }));
     }
     result

@@ -37,6 +37,7 @@ fn of_one(op: &Operator, x: &[usize]) -> Result<Vec<usize>, String> {
         | Reciprocal
         | Not
         | Rescale
+        | Rest { .. }
         | Compare { .. }
         | BitToReal
         | Exp2 { .. } => Ok(x.to_vec()),
@@ -72,13 +73,19 @@ fn of_one(op: &Operator, x: &[usize]) -> Result<Vec<usize>, String> {
             0 => Err(format!("`max` along axis {axis} of {x:?}: the axis is empty")),
             _ => Ok(with_axis(x, *axis, 1)),
         },
-        Table { values, .. } => match values.first() {
-            Some(first) if !first.is_empty() && values.iter().all(|row| row.len() == first.len()) => {
-                Ok([&[values.len()], x].concat())
-            }
-            _ => Err("`table` needs at least one output, and as many cells, at least one, for each".into()),
-        },
+        Table { values, .. } => table(values, x),
+        BitTable { values, .. } => table(values, x),
         _ => Err(wrong_count(op, 1)),
+    }
+}
+
+/// One result of shape `x` for each row of cells.
+fn table<T>(values: &[Vec<T>], x: &[usize]) -> Result<Vec<usize>, String> {
+    match values.first() {
+        Some(first) if !first.is_empty() && values.iter().all(|row| row.len() == first.len()) => {
+            Ok([&[values.len()], x].concat())
+        }
+        _ => Err("`table` needs at least one output, and as many cells, at least one, for each".into()),
     }
 }
 

@@ -98,6 +98,9 @@ fn a_table_reads_the_cell_that_holds_x() {
     let table = Table { low: -1.0, step_bits: 1, values: vec![vec![0.0, 1.0, 2.0, 3.0], vec![9.0; 4]] };
     let x = tensor(&[4], &[-1.0, -0.51, 0.0, 0.99]);
     check(table, &[&x], &[2, 4], &[0.0, 0.0, 2.0, 3.0, 9.0, 9.0, 9.0, 9.0]);
+    let bits = BitTable { low: -1.0, step_bits: 1, values: vec![vec![true, false, false, true]] };
+    check(bits, &[&x], &[1, 4], &[1.0, 1.0, 0.0, 1.0]);
+    check(Rest { step_bits: 1 }, &[&tensor(&[4], &[-1.0, -0.75, 0.25, 1.75])], &[4], &[0.0, 0.25, 0.25, 0.25]);
 }
 
 /// Sizes around the tiles, against the definition in `f64`.
