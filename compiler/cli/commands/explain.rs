@@ -29,7 +29,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         read_plan(path)?
     };
-    let report = ptc_report::explain(&plan);
+    let report = ptc_report::explain(&plan, &ptc_report::Beside::default());
     print!("{}", if arguments.json { report.json() } else { report.text() });
     Ok(())
 }

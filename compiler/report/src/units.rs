@@ -1,4 +1,8 @@
-//! Numbers as people read them.
+//! Numbers and places as people read them.
+
+use std::fmt;
+
+use crate::report::{Place, Range, Ring};
 
 /// Decimal units, as networks are sold.
 pub fn size(bytes: u64) -> String {
@@ -30,6 +34,41 @@ pub fn shorten(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
         None => text,
         Some(_) => text.chars().take(width.saturating_sub(3)).collect::<String>() + "...",
+    }
+}
+
+pub fn time(us: f64) -> String {
+    match us {
+        us if us <= 0.0 => "-".into(),
+        us if us < 1e3 => format!("{us:.0} us"),
+        us if us < 1e6 => format!("{:.1} ms", us / 1e3),
+        us => format!("{:.2} s", us / 1e6),
+    }
+}
+
+pub fn error(bound: f64) -> String {
+    format!("{bound:.1e}")
+}
+
+/// Rounded outwards, so that it stays true.
+pub fn interval(range: &Range) -> String {
+    let short = |end: f64, outward: fn(f64) -> f64| match end.abs() {
+        _ if end == 0.0 => "0".to_string(),
+        large if !large.is_finite() || large >= 1e6 => format!("{end:.1e}"),
+        100.0.. => format!("{}", outward(end)),
+        0.01..100.0 => format!("{}", outward(end * 1e3) / 1e3),
+        _ => format!("{end:.1e}"),
+    };
+    format!("between {} and {}", short(range.low, f64::floor), short(range.high, f64::ceil))
+}
+
+pub fn spot(place: &Place) -> String {
+    format!("{}:{}", place.file, place.line)
+}
+
+impl fmt::Display for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "<{}, {}>", self.bits, self.frac)
     }
 }
 

@@ -11,8 +11,8 @@ use ptc_plan::operator::Operator;
 use ptc_plan::price;
 use ptc_plan::step::{Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party;
-use ptc_report::explain;
 use ptc_report::report::Offline;
+use ptc_report::{Beside, explain};
 
 const SERVER: Form = Form::Clear(Owner::Server);
 const CLIENT: Form = Form::Clear(Owner::Client);
@@ -117,7 +117,7 @@ fn step(
 fn the_text_is_as_expected() {
     let plan = layers();
     assert_eq!(check(&plan), Ok(()));
-    let text = explain(&plan).text();
+    let text = explain(&plan, &Beside::default()).text();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain.txt");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&file, &text).expect("writable");
@@ -131,20 +131,19 @@ fn the_text_is_as_expected() {
 #[test]
 fn the_sums_are_the_plan_s_prices() {
     let plan = layers();
-    let report = explain(&plan);
+    let report = explain(&plan, &Beside::default());
     let (total, schedule) = price::total(&plan);
     let payload: u64 = schedule.iter().flat_map(|round| round.sent).sum();
     assert_eq!(report.online.rounds, total.rounds);
     assert_eq!([report.online.server_bytes, report.online.client_bytes], total.sent);
     assert_eq!(payload + report.online.header_bytes, total.sent.iter().sum::<u64>());
-    let lines: u64 = report.lines.iter().map(|line| line.server_bytes + line.client_bytes).sum();
-    let groups: u64 =
-        report.lines.iter().flat_map(|line| &line.steps).map(|group| group.server_bytes + group.client_bytes).sum();
-    let protocols: u64 = report.protocols.iter().map(|protocol| protocol.server_bytes + protocol.client_bytes).sum();
+    let lines: u64 = report.lines.iter().map(|line| line.cost.online_bytes()).sum();
+    let groups: u64 = report.lines.iter().flat_map(|line| &line.steps).map(|group| group.cost.online_bytes()).sum();
+    let protocols: u64 = report.protocols.iter().map(|protocol| protocol.cost.online_bytes()).sum();
     assert_eq!([lines, groups, protocols], [payload; 3]);
     // Steps stand behind each other here, so that the rounds of lines add up.
-    assert_eq!(report.lines.iter().map(|line| line.rounds).sum::<u64>(), total.rounds);
-    let dealt: u64 = report.lines.iter().map(|line| line.offline_bytes).sum();
+    assert_eq!(report.lines.iter().map(|line| line.cost.rounds).sum::<u64>(), total.rounds);
+    let dealt: u64 = report.lines.iter().map(|line| line.cost.offline_bytes).sum();
     let corrections = plan.steps.iter().flat_map(|step| bill::bill(&plan.values, step));
     assert_eq!(dealt, corrections.map(|correlation| correlation.correction_bytes()).sum::<u64>());
     let Offline::Dealer(dealt) = report.offline else { panic!("a plan with a dealer") };
@@ -156,14 +155,14 @@ fn what_two_parties_prepare_is_on_the_lines() {
     for making in [Making::FAST, Making::SPARING] {
         let plan = Plan { trust: Trust::TwoParty { making }, ..layers() };
         assert_eq!(check(&plan), Ok(()));
-        let report = explain(&plan);
+        let report = explain(&plan, &Beside::default());
         let Offline::TwoParty(made) = report.offline else { panic!("a plan of two parties") };
         let total = two_party::price::queries(&plan, making, 1);
         assert_eq!((made.rounds, [made.server_bytes, made.client_bytes]), (total.rounds, total.sent));
         // Two static products, and two for the triple.
         assert_eq!(made.encrypted_products, 4);
-        let lines: u64 = report.lines.iter().map(|line| line.offline_bytes).sum();
-        let protocols: u64 = report.protocols.iter().map(|protocol| protocol.offline_bytes).sum();
+        let lines: u64 = report.lines.iter().map(|line| line.cost.offline_bytes).sum();
+        let protocols: u64 = report.protocols.iter().map(|protocol| protocol.cost.offline_bytes).sum();
         for sum in [lines, protocols] {
             // Each is rounded to a byte.
             assert!(sum.abs_diff(total.sent.iter().sum()) <= 32, "{sum} of {total:?}");
@@ -180,7 +179,7 @@ fn what_two_parties_prepare_is_on_the_lines() {
 #[test]
 fn a_product_in_the_query_has_a_row() {
     let mut plan = Plan { trust: Trust::TwoParty { making: Making::FAST }, ..layers() };
-    let prepared = explain(&plan);
+    let prepared = explain(&plan, &Beside::default());
     for step in &mut plan.steps {
         if let StepOp::StaticMatMul { factor_bits, .. } = step.op {
             step.op = StepOp::EncryptedMatMul { factor_bits, making: Making::FAST };
@@ -189,20 +188,20 @@ fn a_product_in_the_query_has_a_row() {
         step.round *= 2;
     }
     assert_eq!(check(&plan), Ok(()));
-    let report = explain(&plan);
+    let report = explain(&plan, &Beside::default());
     let row = report.protocols.iter().find(|protocol| protocol.step == "encrypted_matmul").expect("a row");
-    assert_eq!((row.count, row.rounds, row.offline_bytes), (2, 4, 0));
-    assert!(row.server_bytes > 0 && row.client_bytes > 0);
+    assert_eq!((row.count, row.cost.rounds, row.cost.offline_bytes), (2, 4, 0));
+    assert!(row.cost.server_bytes > 0 && row.cost.client_bytes > 0);
     assert_eq!(report.online.rounds, prepared.online.rounds + 2);
 }
 
 #[test]
 fn the_json_holds_what_the_text_says() {
-    let json: serde_json::Value = serde_json::from_str(&explain(&layers()).json()).expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&explain(&layers(), &Beside::default()).json()).expect("JSON");
     assert_eq!(json["trust"], "dealer");
-    assert_eq!(json["revealed"][0]["opened"][0]["value"], "scores");
-    assert_eq!(json["revealed"][0]["opened"][0]["place"]["line"], 22);
-    assert_eq!(json["revealed"][1]["opened"], serde_json::json!([]));
+    assert_eq!(json["leakage"]["revealed"][0]["opened"][0]["value"], "scores");
+    assert_eq!(json["leakage"]["revealed"][0]["opened"][0]["place"]["line"], 22);
+    assert_eq!(json["leakage"]["revealed"][1]["opened"], serde_json::json!([]));
     assert_eq!(json["widest"]["ring"], serde_json::json!({ "bits": 40, "frac": 12 }));
     let compare = &json["lines"][2]["steps"][1];
     assert_eq!(
@@ -226,7 +225,7 @@ fn a_plan_without_steps_has_a_report() {
     plan.origins.clear();
     plan.notes.clear();
     assert_eq!(check(&plan), Ok(()));
-    let report = explain(&plan);
+    let report = explain(&plan, &Beside::default());
     assert_eq!((report.lines.len(), report.widest.is_none(), report.online.rounds), (0, true, 0));
     assert!(report.text().contains("online"));
 }
