@@ -397,7 +397,7 @@ def shaped(bench):
     text = [references(32)[0]["text"]]
     works = [(name, mode, profile) for name in ("minilm32", "bertlayer") for mode in ALONE for profile in links.SHAPED]
     for name, mode, profile in works:
-        with links.Namespaces(peers.netsim(found), profile) as link:
+        with links.Namespaces(peers.netsim(found), links.SHAPED[profile]) as link:
             done = bench.run(name, bench.given(name, text if name in TEXTS else None), mode, link)
         row = {
             "total_seconds": done.cold_seconds(), "online_seconds": done.online_seconds[0], "bytes": done.cold_bytes(),

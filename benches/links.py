@@ -106,13 +106,15 @@ SHAPED = {"lan": (1e9, 0.001), "wan": (100e6, 0.040)}
 
 
 class Namespaces:
-    """The server and the client each in a network namespace; `netsim NAMESPACE NAMESPACE MICROSECONDS MBIT` joins them."""
+    """The server and the client each in a network namespace; `netsim NAMESPACE NAMESPACE MICROSECONDS MBIT` joins them.
+
+    `link` is bits a second, and seconds for there and back."""
 
     host = "10.77.0.1"
     client_host = "10.77.0.2"
 
-    def __init__(self, netsim, profile):
-        self.netsim, (self.bits_per_second, self.round_trip) = netsim, SHAPED[profile]
+    def __init__(self, netsim, link):
+        self.netsim, (self.bits_per_second, self.round_trip) = netsim, link
         self.names = {role: f"ptc{os.getpid()}{role}" for role in ("server", "client")}
         self.process = None
 
