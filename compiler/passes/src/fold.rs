@@ -60,7 +60,7 @@ fn regroup_all(graph: &Graph) -> Graph {
     out
 }
 
-fn secret(graph: &Graph, id: NodeId) -> bool {
+pub(crate) fn secret(graph: &Graph, id: NodeId) -> bool {
     graph.node(id).visibility == Visibility::Secret
 }
 
@@ -76,7 +76,7 @@ fn static_product(graph: &Graph, node: &Node) -> Option<(NodeId, NodeId)> {
 
 /// Whether a value has one element for each step of the last axis of a tensor of `rank` axes with `width` columns, and is
 /// the same along the others.
-fn is_row(shape: &[usize], rank: usize, width: usize) -> bool {
+pub(crate) fn is_row(shape: &[usize], rank: usize, width: usize) -> bool {
     match shape {
         [ones @ .., last] => shape.len() <= rank && *last == width && ones.iter().all(|&size| size == 1),
         [] => false,
@@ -89,7 +89,7 @@ fn stays(owner: Visibility, other: Visibility) -> bool {
 }
 
 /// How many nodes and outputs read each node.
-fn use_counts(graph: &Graph) -> Vec<usize> {
+pub(crate) fn use_counts(graph: &Graph) -> Vec<usize> {
     let mut counts: Vec<usize> = graph.users().iter().map(Vec::len).collect();
     for output in &graph.outputs {
         counts[output.node.0 as usize] += 1;

@@ -13,6 +13,7 @@ pub mod mask;
 pub mod options;
 pub mod order;
 pub mod ranges;
+pub mod reassociate;
 pub mod rebuild;
 pub mod regroup;
 pub mod relocate;
@@ -36,6 +37,11 @@ pub struct Pass {
 pub const PIPELINE: &[Pass] = &[
     Pass { name: "canonical", after: "no equal nodes, no dead ones, unique names", run: |g, _| Ok(canonical::run(g)) },
     Pass { name: "relocate", after: "only what depends on both parties is secret", run: |g, _| Ok(relocate::run(g)) },
+    Pass {
+        name: "reassociate",
+        after: "static products are grouped as is cheapest",
+        run: |g, _| Ok(reassociate::run(g)),
+    },
     Pass { name: "base", after: "no secret softmax of base e", run: |g, _| Ok(base::run(g)) },
     Pass {
         name: "fold",

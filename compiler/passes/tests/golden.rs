@@ -12,7 +12,7 @@ use ptc_ir::parse::parse;
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
 use ptc_passes::options::Options;
-use ptc_passes::{approximate, base, batch, canonical, decompose, fold, mask, ranges, relocate, truncate};
+use ptc_passes::{approximate, base, batch, canonical, decompose, fold, mask, ranges, reassociate, relocate, truncate};
 
 mod numbers;
 
@@ -36,6 +36,11 @@ fn canonical_goldens() {
 #[test]
 fn relocate_goldens() {
     check("relocate", RECIPE, relocate::run);
+}
+
+#[test]
+fn reassociate_goldens() {
+    check("reassociate", EXACT, reassociate::run);
 }
 
 #[test]
