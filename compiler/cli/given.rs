@@ -1,6 +1,6 @@
 //! What a user gives a party for its queries: texts, or arrays in files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ptc_exec::tensors::Tensors;
 use ptc_plan::file::{Input, InputKind};
@@ -10,13 +10,15 @@ use crate::tokens::{Tokens, TooLong};
 use crate::{arrays, files};
 
 const MAX_TEXTS: u64 = 64 << 20;
+const MAX_LINES: u64 = 1 << 30;
 
 #[derive(clap::Args)]
 pub struct Given {
     /// A text for the entry's tokens and mask. May be given several times: a query each.
     #[arg(long, value_name = "TEXT", requires = "tokenizer")]
     pub text: Vec<String>,
-    /// A file with a text in each line: a query each.
+    /// A file with a text in each line: a query each. A plan built with `--batch` serves them together; what its last batch
+    /// lacks is filled with copies, which the other party cannot tell from queries unless it gets the results.
     #[arg(long, value_name = "FILE", requires = "tokenizer")]
     pub texts: Option<PathBuf>,
     /// The checkpoint's `tokenizer.json`, for texts.
@@ -28,6 +30,9 @@ pub struct Given {
     /// An input's array, as `.npy` or JSON. May be given several times, for one query.
     #[arg(long = "input", value_name = "NAME=FILE", value_parser = input)]
     pub inputs: Vec<(String, PathBuf)>,
+    /// A file with a query in each line: an object of arrays by input, {"x": {"shape": [2], "data": [1, 2]}}.
+    #[arg(long = "inputs", value_name = "FILE.jsonl", conflicts_with_all = ["text", "texts"])]
+    pub lines: Option<PathBuf>,
 }
 
 fn input(text: &str) -> Result<(String, PathBuf), String> {
@@ -43,6 +48,9 @@ impl Given {
             if arrays.insert(name.clone(), arrays::read(path)?).is_some() {
                 return Err(Failure::new(format!("input `{name}` is given twice"), "give each input once"));
             }
+        }
+        if let Some(path) = &self.lines {
+            return lines(path, &arrays);
         }
         let mut texts = self.text.clone();
         if let Some(path) = &self.texts {
@@ -84,5 +92,24 @@ impl Given {
             hint += ", or `--text TEXT --tokenizer tokenizer.json`";
         }
         Err(Failure::new(format!("the entry needs {} from this party", names.join(", ")), hint))
+    }
+}
+
+/// A query of each line, with the arrays that are the same for all.
+fn lines(path: &Path, common: &Tensors) -> Result<Vec<Tensors>, Failure> {
+    let text = files::read_text(path, MAX_LINES)?;
+    let mut queries = vec![];
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let mut query = arrays::named_tensors(line)?;
+        if let Some(name) = common.keys().find(|&name| query.contains_key(name)) {
+            let message = format!("input `{name}` is given by `--input` and in `{}`", path.display());
+            return Err(Failure::new(message, "give each input once"));
+        }
+        query.extend(common.clone());
+        queries.push(query);
+    }
+    match queries.is_empty() {
+        true => Err(Failure::new(format!("`{}` holds no query", path.display()), "write one object a line")),
+        false => Ok(queries),
     }
 }

@@ -11,6 +11,9 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     party: usize,
+    /// Queries that one run of the plan serves, if more than one: below, each counts as one query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<u32>,
     queries: u32,
     /// Those of them whose correlations came from a pool.
     pooled: u32,
@@ -84,6 +87,7 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
     }
     Stats {
         party: party.index(),
+        batch: plan.batch,
         queries: measured.queries,
         pooled: measured.pooled,
         phases,

@@ -32,7 +32,7 @@ pub struct Arguments {
     /// 0, the server with the weights, or 1, the client with the input.
     #[arg(long, value_parser = party)]
     pub party: Party,
-    /// As many are prepared, the same number at both parties.
+    /// As many are prepared, the same number at both parties; of a plan built with `--batch`, so many batches.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_QUERIES)))]
     pub queries: u32,
     /// A new or empty folder for this party's pool.
@@ -98,8 +98,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     eprint!("{}", measured.table());
     let bytes = u64::from(queries) * query_bytes(&plan, party);
     println!(
-        "{}: {queries} queries of {} for party {}, {:.2} MB on disk, in {seconds:.2} s",
+        "{}: {queries} {} of {} for party {}, {:.2} MB on disk, in {seconds:.2} s",
         arguments.pool.display(),
+        plan.batch.map_or("queries".to_string(), |batch| format!("batches of {batch} queries")),
         plan.entry,
         party.index(),
         bytes as f64 / 1e6

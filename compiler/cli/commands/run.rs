@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ptc_exec::batch;
 use ptc_exec::pooled;
 use ptc_exec::prepare::prepare;
 use ptc_exec::public::select;
-use ptc_exec::run::{Hooks, Results};
+use ptc_exec::run::Hooks;
 use ptc_exec::session::{Dial, Purpose, Role, Session};
 use ptc_exec::statistics::predict_pooled;
-use ptc_exec::tensors::{Tensors, check_inputs};
+use ptc_exec::tensors::{Tensors, check_given};
 use ptc_net::{Channel, PeerError, tcp};
 use ptc_plan::Plan;
 use ptc_plan::file::{Input, Trust};
@@ -122,13 +123,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         None => None,
     };
     let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
-    let own: Vec<&Input> = plan.inputs.iter().filter(|input| input.owner.knows(party)).collect();
+    let inputs = batch::inputs(&plan);
+    let own: Vec<&Input> = inputs.iter().filter(|input| input.owner.knows(party)).collect();
     let queries = match own.as_slice() {
         [] => vec![Tensors::new()],
         own => arguments.given.queries(own)?,
     };
     for query in &queries {
-        check_inputs(&plan, party, query)?;
+        check_given(&plan.entry, &inputs, party, query)?;
     }
     let backend = arguments.backend.open()?;
     let (total, _) = price::total(&plan);
@@ -143,7 +145,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             Role::Server { prepared: prepare(plan.clone(), party, backend, parameters)?, public }
         }
         Party::Client => {
-            let queries = u32::try_from(queries.len()).unwrap_or(u32::MAX);
+            let queries = u32::try_from(batch::runs(&plan, queries.len())).unwrap_or(u32::MAX);
             Role::Client { plan: plan.clone(), backend, cache: &folder, queries }
         }
     };
@@ -156,11 +158,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut results = vec![];
     // The client knows how many there are; what the server gives is the same for each.
     for at in 0..session.queries as usize {
-        let query = queries.get(at).or(queries.last()).cloned().unwrap_or_default();
+        let query = batch::stack(&plan, &queries, at);
         let mut round = |round| progress.round(round);
         let hooks = Hooks { progress: Some(&mut round), danger_watch: None };
-        results.push(session.query(query, hooks, &mut |stage| progress.stage(stage))?);
+        let result = session.query(query, hooks, &mut |stage| progress.stage(stage))?;
+        results.push(result.into_iter().collect::<Tensors>());
     }
+    // The server does not learn how many of a batch are copies.
+    let count = if party == Party::Client { queries.len() } else { usize::MAX };
+    let results = batch::split(&plan, results, count);
     drop(progress);
     if let Some(note) = pool::note(session.pools, session.queries) {
         eprintln!("note: {note}");
@@ -242,9 +248,8 @@ impl Checkpoint {
 }
 
 /// All results, or nothing.
-fn publish(results: &[Results], output: Option<&Path>, labels: Option<&[String]>) -> Result<(), Failure> {
-    let arrays: Vec<Tensors> = results.iter().map(|result| result.iter().cloned().collect()).collect();
-    let arrays: Vec<&Tensors> = arrays.iter().filter(|arrays| !arrays.is_empty()).collect();
+fn publish(results: &[Tensors], output: Option<&Path>, labels: Option<&[String]>) -> Result<(), Failure> {
+    let arrays: Vec<&Tensors> = results.iter().filter(|arrays| !arrays.is_empty()).collect();
     let mut text = String::new();
     if let Some(labels) = labels {
         for arrays in &arrays {

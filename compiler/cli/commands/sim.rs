@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ptc_driver::Built;
+use ptc_exec::batch;
 use ptc_exec::simulate::{Seen, Simulated, World, simulate};
 use ptc_exec::statistics::predict;
 use ptc_exec::tensors::Tensors;
@@ -72,14 +73,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ptc_driver::build(model, &text, &request, trust).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     let plan = Arc::new(generated.plan);
-    let taken: Vec<&Input> = plan.inputs.iter().collect();
+    let inputs = batch::inputs(&plan);
+    let taken: Vec<&Input> = inputs.iter().collect();
     let backend = arguments.backend.open()?;
     let loose = loose(&graph, &plan, &generated.nodes);
     let parameters = parameters(&arguments, &source)?;
     let queries = arguments.given.queries(&taken)?;
     let mut outcome = Outcome::default();
-    for inputs in queries {
-        let expected = evaluate::outputs(&source, &inputs, &parameters)?;
+    for run in 0..batch::runs(&plan, queries.len()) {
+        let expected = expected(&source, &plan, &queries, run, &parameters)?;
+        let inputs = batch::stack(&plan, &queries, run);
         let nodes = reference(&graph, &generated.nodes, &inputs, &parameters)?;
         let world = World { plan: plan.clone(), backend: backend.clone(), parameters: parameters.clone(), inputs };
         let mut drifts = vec![];
@@ -90,7 +93,25 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         })?;
         outcome.end(&plan, &graph, simulated, &expected, drifts, arguments.drift);
     }
+    outcome.results = batch::split(&plan, std::mem::take(&mut outcome.results), queries.len());
     outcome.report(&arguments)
+}
+
+/// The results of a run's queries in floating point, stacked as the plan stacks them.
+fn expected(
+    source: &Graph,
+    plan: &Plan,
+    queries: &[Tensors],
+    run: usize,
+    parameters: &Tensors,
+) -> Result<Vec<FloatTensor>, Failure> {
+    let members = batch::members(plan, queries.len(), run);
+    let each = members.iter().map(|&query| evaluate::outputs(source, &queries[query], parameters));
+    let each: Vec<Vec<FloatTensor>> = each.collect::<Result<_, _>>()?;
+    match plan.batch {
+        None => Ok(each.into_iter().flatten().collect()),
+        Some(_) => Ok((0..source.outputs.len()).map(|at| batch::stacked(each.iter().map(|one| &one[at]))).collect()),
+    }
 }
 
 /// Values some of whose elements may hold anything, because a gate drops those later.

@@ -4,6 +4,7 @@
 //! dealer where the plan has one, and runs queries ([`run`]). This room knows no files, no command line and no compiler; what
 //! it is given has names, and what is wrong with it is said by name.
 
+pub mod batch;
 pub mod dealer;
 mod encryption;
 pub mod error;

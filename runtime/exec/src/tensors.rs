@@ -51,21 +51,26 @@ pub fn parameter_fault(parameter: &Parameter, tensor: &FloatTensor) -> Option<St
 
 /// The inputs that `party` gives: all that it owns, none else, each as declared.
 pub fn check_inputs(plan: &Plan, party: Party, tensors: &Tensors) -> Result<(), RunError> {
-    let known: Vec<&Input> = plan.inputs.iter().filter(|input| input.owner.knows(party)).collect();
+    check_given(&plan.entry, &plan.inputs, party, tensors)
+}
+
+/// The same for inputs that are not a plan's: those of one query of a batch.
+pub fn check_given(entry: &str, inputs: &[Input], party: Party, tensors: &Tensors) -> Result<(), RunError> {
+    let known: Vec<&Input> = inputs.iter().filter(|input| input.owner.knows(party)).collect();
     let mut faults: Vec<String> = known
         .iter()
         .filter_map(|input| match tensors.get(&input.name) {
             Some(tensor) => input_fault(input, tensor),
             None => Some(format!(
-                "the entry `{}` needs an input `{}` of shape {:?}; it is missing",
-                plan.entry, input.name, input.shape
+                "the entry `{entry}` needs an input `{}` of shape {:?}; it is missing",
+                input.name, input.shape
             )),
         })
         .collect();
     let names: Vec<String> = known.iter().map(|input| format!("`{}`", input.name)).collect();
     for name in tensors.keys().filter(|&name| known.iter().all(|input| input.name != *name)) {
         let takes = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
-        faults.push(format!("the entry `{}` has no input `{name}` of this party; it takes {takes}", plan.entry));
+        faults.push(format!("the entry `{entry}` has no input `{name}` of this party; it takes {takes}"));
     }
     if faults.is_empty() { Ok(()) } else { Err(RunError::Inputs(shortened(faults))) }
 }
