@@ -328,8 +328,13 @@ impl Emitter<'_> {
                 let x = self.spread(x, node, "gated");
                 self.step(StepOp::Gate, &[bit, x], node, form)
             }
-            Operator::Exp2 { range_bits } => {
-                let mut exp = Exp2::for_range(*range_bits, node.fixed.map_or(0, |fixed| fixed.frac));
+            Operator::Levels { low, step, count } => {
+                let scale = input(0).level_scale(*low, *step, *count);
+                let x = self.operand(node.inputs[0], scale.index_bits + scale.shift);
+                self.step(StepOp::Levels(scale), &[x], node, form)
+            }
+            Operator::Exp2 { octaves, rounds } => {
+                let mut exp = Exp2::for_range(*octaves, node.fixed.map_or(0, |fixed| fixed.frac), *rounds);
                 let frac = input(0).fixed.expect("an exponent has a ring").frac;
                 let x = self.operand(node.inputs[0], exp.input_bits(frac));
                 exp.ring = bits;

@@ -66,7 +66,7 @@ pub fn adjoint(
             let along = if norm > *eps { dot(y, g) } else { 0.0 };
             g.iter().zip(y).map(|(g, y)| (g - y * along) / norm.max(*eps)).collect()
         })),
-        Gather | Less | Not | And | Or | Xor | Compare { .. } | BitToReal | Table { .. } => vec![None; inputs.len()],
+        Gather | Less | Not | And | Or | Xor | Compare { .. } | BitToReal | Levels { .. } | Table { .. } => vec![None; inputs.len()],
         _ => one(elementwise(op, x, result, g)),
     }
 }
@@ -268,7 +268,7 @@ mod tests {
         check(MatMul { transpose_b: false }, &[&[2, 3, 4], &[2, 4, 5]], -1.0, 1.0);
         let rows: &[&[usize]] = &[&[3, 6]];
         let smooth = [Negate, Scale { by: -3.0 }, Offset { by: 2.0 }, Square, Rescale, Gelu, Silu, Tanh, Sigmoid, Exp];
-        for op in smooth.into_iter().chain([Exp2 { range_bits: 3 }, Softmax, Softmax2]) {
+        for op in smooth.into_iter().chain([Exp2 { octaves: 8, rounds: 3 }, Softmax, Softmax2]) {
             check(op, rows, -2.0, 2.0);
         }
         for op in [Relu, Sqrt, Rsqrt, Reciprocal] {

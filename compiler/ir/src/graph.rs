@@ -4,7 +4,7 @@ pub use ptc_plan::bound::{Bound, Grade};
 use ptc_plan::file::{InputKind, Origin};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::operator::Operator;
-use ptc_plan::step::{Fixed, Party};
+use ptc_plan::step::{Fixed, Levels, Party};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u32);
@@ -85,6 +85,17 @@ impl Node {
     pub fn signed_bits(&self, beyond: f64) -> u32 {
         let most = self.bound.map_or(0.0, |bound| bound.max_abs());
         signed_bits(most + beyond, self.fixed.map_or(0, |fixed| fixed.frac))
+    }
+
+    /// The scale of `count` levels from `low` on, each a `step` above the other: indices tell all values of the bound apart.
+    pub fn level_scale(&self, low: f64, step: f64, count: u32) -> Levels {
+        let bound = self.bound.expect("bounds are found before rings");
+        // One more at each end: the index may be one too low, and the ends lie within a step.
+        let steps = (bound.high.max(low + step * f64::from(count)) - bound.low.min(low)) / step + 2.0;
+        let index_bits = steps.log2().ceil().clamp(1.0, 31.0) as u32;
+        let first = (low / step).round() as i64 as u32 & ((1 << index_bits) - 1);
+        let shift = self.fixed.map_or(0, |fixed| fixed.frac).saturating_add_signed(step.log2().round() as i32);
+        Levels { index_bits, shift, first, count }
     }
 
     /// Bits that hold every value within the bound less `threshold`, with its sign.

@@ -103,7 +103,10 @@ fn write_attributes(out: &mut String, op: &Operator) -> fmt::Result {
         Concat { axis } | Sum { axis } | Max { axis } => write!(out, " {{axis: {axis}}}"),
         Normalize { eps } | RmsNormalize { eps } | L2Normalize { eps } => write!(out, " {{eps: {}}}", number(*eps)),
         Compare { threshold } => write!(out, " {{threshold: {}}}", number(*threshold)),
-        Exp2 { range_bits } => write!(out, " {{range_bits: {range_bits}}}"),
+        Exp2 { octaves, rounds } => write!(out, " {{octaves: {octaves}, rounds: {rounds}}}"),
+        Levels { low, step, count } => {
+            write!(out, " {{low: {}, step: {}, count: {count}}}", number(*low), number(*step))
+        }
         Table { low, step_bits, values } => {
             let values: Vec<String> = values.iter().map(|row| numbers(row)).collect();
             write!(out, " {{low: {}, step_bits: {step_bits}, values: [{}]}}", number(*low), values.join(", "))

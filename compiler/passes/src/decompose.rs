@@ -27,10 +27,10 @@ use crate::rebuild::rebuild;
 const VANISHED: f64 = 26.0;
 
 /// Octaves that are worth a table of their own; beyond, what lies below the resolution is found by comparison.
-const WIDE_RANGE: u32 = 6;
+const WIDE_RANGE: f64 = 64.0;
 /// Octaves below the maximum that count, and the range of `2^x` that holds them.
 const CLIPPED: f64 = 20.0;
-const CLIPPED_RANGE: u32 = 5;
+const CLIPPED_RANGE: f64 = 32.0;
 /// Fraction bits of a centred value before its mean square is known.
 const CENTRED_FRAC: u32 = 16;
 /// Bits that a centred value of the least expected deviation keeps when it is squared.
@@ -153,10 +153,9 @@ fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
     let shifted = derive(out, Operator::Subtract, &[masked, most], node, "shifted");
     let range = seen.high - low + 2.0;
     bounded(out, shifted, -range, 1.0);
-    let range_bits = range.log2().ceil() as u32;
-    let clip = range_bits > WIDE_RANGE;
-    let range_bits = if clip { CLIPPED_RANGE } else { range_bits };
-    let power = derive(out, Operator::Exp2 { range_bits }, &[shifted], node, "exp2");
+    let clip = range > WIDE_RANGE;
+    let octaves = if clip { CLIPPED_RANGE } else { range.ceil() } as u32;
+    let power = derive(out, Operator::Exp2 { octaves, rounds: 3 }, &[shifted], node, "exp2");
     bounded(out, power, 0.0, 2.0);
     let frac = options.activation_frac + 1;
     out.node_mut(power).fixed = Some(Fixed { bits: 0, frac });

@@ -103,6 +103,7 @@ fn interval(op: &Operator, x: Bound, y: Bound, graph: &Graph, node: &Node) -> (f
         Sigmoid | Softmax | Softmax2 => (0.0, 1.0),
         Exp => (x.low.exp(), x.high.exp()),
         Exp2 { .. } => (0.0, x.high.exp2()),
+        Levels { step, count, .. } => (0.0, step * f64::from(*count)),
         Sqrt => (x.low.max(0.0).sqrt(), x.high.max(0.0).sqrt()),
         Rsqrt => (1.0 / x.high.sqrt(), 1.0 / x.low.max(1e-30).sqrt()),
         Reciprocal => quotient(Bound { low: 1.0, high: 1.0, grade: x.grade }, x),

@@ -146,6 +146,7 @@ fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u3
             let wanted = node.fixed.map_or(options.activation_frac, |fixed| fixed.frac);
             wanted.min(of(0))
         }
+        Operator::Levels { .. } => 0,
         Operator::Table { .. } => node.fixed.map_or(options.activation_frac, |fixed| fixed.frac),
         Operator::Add | Operator::Subtract | Operator::Concat { .. } => {
             let clear_only = options.activation_frac;
@@ -223,7 +224,10 @@ fn too_wide(node: &Node, bits: u32) -> PassError {
 fn own_ring(graph: &Graph, id: NodeId, asked: u32) -> u32 {
     let node = graph.node(id);
     match &node.op {
-        Op::Apply(Operator::Exp2 { range_bits }) => asked.max(Exp2::for_range(*range_bits, frac(graph, id)).ring),
+        Op::Apply(Operator::Exp2 { octaves, rounds }) => {
+            asked.max(Exp2::for_range(*octaves, frac(graph, id), *rounds).ring)
+        }
+        Op::Apply(Operator::Levels { step, .. }) => asked.max(step.log2() as u32 + 1),
         Op::Apply(Operator::Max { .. }) => {
             // A tournament subtracts: the ring holds every difference.
             let bound = graph.node(node.inputs[0]).bound.expect("bounds are found");
@@ -255,7 +259,13 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
             if local <= least + SLACK { local.max(1) } else { least }
         }
         Operator::Compare { threshold } => graph.node(x).compared_bits(*threshold),
-        Operator::Exp2 { range_bits } => Exp2::for_range(*range_bits, frac(graph, user)).input_bits(x_frac),
+        Operator::Exp2 { octaves, rounds } => {
+            Exp2::for_range(*octaves, frac(graph, user), *rounds).input_bits(x_frac)
+        }
+        Operator::Levels { low, step, count } => {
+            let scale = graph.node(x).level_scale(*low, *step, *count);
+            scale.index_bits + scale.shift
+        }
         Operator::Table { step_bits, values, .. } => {
             let index_bits = values[0].len().ilog2();
             (index_bits as i32 + x_frac as i32 - step_bits).max(index_bits as i32) as u32

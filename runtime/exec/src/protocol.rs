@@ -183,8 +183,9 @@ impl Joint<'_> {
             }
             StepOp::Exp2(exp) => {
                 let (x, frac, exp) = (share(0), ring(self.value(step, 0)).frac, *exp);
-                let (shifts, factors) = (supply.take(at)?, supply.take(at)?);
-                let masks = Masks { shifts, factors, wrap: supply.take(at)?, gates: supply.take(at)? };
+                let (units, factors) = (supply.take(at)?, supply.take(at)?);
+                let wrap = if exp.rounds == 3 { Some(supply.take(at)?) } else { None };
+                let masks = Masks { units, factors, wrap, gates: supply.take(at)? };
                 task!(c => shared(ptc_mpc::exp2::exp2(&c, &x, frac, exp, masks).await?))
             }
             StepOp::Max => {
@@ -192,6 +193,13 @@ impl Joint<'_> {
                 let levels = max_levels(width).into_iter().map(|_| Ok((supply.take(at)?, supply.take(at)?)));
                 let levels = levels.collect::<Result<Vec<_>, RunError>>()?;
                 task!(c => shared(ptc_mpc::max::max(&c, &x, width, levels).await?))
+            }
+            StepOp::Levels(scale) => {
+                let (x, width) = (share(0), self.value(step, 0).shape.last().copied().unwrap_or(1));
+                let (scale, out) = (*scale, ring(self.output(step)));
+                let place = scale.place(ring(self.value(step, 0)), out).unsigned_abs() as u32;
+                let tables = (supply.take(at)?, supply.take(at)?);
+                task!(c => shared(ptc_mpc::levels::levels(&c, &x, width, scale, tables, (place, out.bits)).await?))
             }
             StepOp::Reveal { to } => {
                 let (to, shape, form) = (*to, self.output(step).shape.clone(), self.value(step, 0).form);

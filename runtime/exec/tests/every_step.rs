@@ -186,7 +186,7 @@ fn every_step(trust: Trust) -> Plan {
     b.output("marked", marked, Party::Client);
     let rest = b.step(StepOp::Rest { shift: 5 }, &[top], &[4, 1], ring(20, 12));
     b.output("rest", rest, Party::Client);
-    let exp = Exp2::for_range(4, 13);
+    let exp = Exp2::for_range(16, 13, 3);
     let exponent = b.input("exponent", &[2, 5], InputKind::Real, Owner::Client, 15.0);
     let exponent = b.step(StepOp::Share, &[exponent], &[2, 5], ring(30, 12));
     let power = b.step(StepOp::Exp2(exp), &[exponent], &[2, 5], ring(exp.ring, exp.result_frac));
@@ -277,7 +277,7 @@ fn check_numbers(plan: Plan) {
     let last = Operator::MatMul { transpose_b: false }.evaluate(&[&masked, &given.parameters["table"]]);
     let crossed = Operator::MatMul { transpose_b: false }.evaluate(&[&moved, &given.inputs["factor"]]);
     let scaled = Operator::Multiply.evaluate(&[&moved, &given.parameters["scale"]]);
-    let power = Operator::Exp2 { range_bits: 4 }.evaluate(&[&given.inputs["exponent"]]);
+    let power = Operator::Exp2 { octaves: 16, rounds: 3 }.evaluate(&[&given.inputs["exponent"]]);
     let simulated = simulate(given, &mut |_| ()).unwrap();
     for (name, expected, units) in
         [("last", last, 60.0), ("crossed", crossed, 60.0), ("scaled", scaled, 20.0), ("power", power, 4.0)]

@@ -41,7 +41,7 @@ fn main() {
 fn cases(count: usize) -> Vec<(&'static str, Plan)> {
     let of = |bits: u32| shared(&[count], ring(bits));
     let fixed = |bits, frac| shared(&[count], Fixed { bits, frac });
-    let exp = Exp2::for_range(5, 13);
+    let exp = Exp2::for_range(32, 13, 3);
     let table = StepOp::Table { index_bits: 5, shift: 10, values: vec![uniform(1, 30, 32)] };
     vec![
         ("mul 36", plan(StepOp::Mul, vec![of(36), of(36)], vec![of(36)])),

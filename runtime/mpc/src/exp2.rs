@@ -1,20 +1,22 @@
 //! `2^x`.
 //!
-//! Input: a share of `x` with `frac` fraction bits, `-2^range_bits <= x <= 1`. Output: a share of `2^x` with `result_frac`
+//! Input: a share of `x` with `frac` fraction bits, `-octaves <= x <= 1`. Output: a share of `2^x` with `result_frac`
 //! fraction bits in `exp.ring`, right to a unit of `factor_frac` beside 1 and to two of its own.
-//! Correlation: rotated tables of bits, a cross product of masks, a wrap bit, gates. Security: semi-honest. Reveals:
-//! nothing. Price: 3 rounds; each way `index_bits` and the product's bits an element, then 1, then `ring + 1` a shift.
+//! Correlation: unit vectors of bits, a cross product of masks, gates, in three rounds a wrap bit. Security: semi-honest.
+//! Reveals: nothing. Price: 2 or 3 rounds; each way `index_bits` and the product's bits an element, in three rounds then 1,
+//! then `ring + 1` a shift.
 //!
 //! With `base = 2^step_bits`, each party writes its share as `base·i + r`, `0 <= r < base`. Then
 //! `2^x = 2^r0 · 2^r1 · 2^(base·(i0 + i1))`: two private factors, whose product needs one opening of each, and a shift to
 //! the right by `-base·(i0 + i1)`, of which there are few that leave anything. The sum of shares may wrap around the ring;
-//! the index `(i0 + i1) mod 2^index_bits` wraps around with it. Tables tell for each shift whether it is the index's, and
-//! gates keep that one of the shifted products: each stays below 2 where it is kept, so their ring is narrow. The product
-//! is known to be positive, so that one wrap bit grows its ring enough for all shifts to be local.
+//! the index `(i0 + i1) mod 2^index_bits` wraps around with it. The index's unit vector tells for each shift whether it is
+//! the index's, and gates keep that one of the shifted products: each stays below 2 where it is kept, so their ring is
+//! narrow. Shifts are local in a ring that is wider by as many bits. The product is opened in such a ring at once; or in one
+//! that just holds it, and as it is known to be positive, one wrap bit grows that ring.
 
 use ptc_correlation::types::{CrossProduct, GateMask, RotatedTables, Wrap};
 use ptc_net::PeerError;
-use ptc_plan::step::{Exp2, Party};
+use ptc_plan::step::{Exp2, Fixed, Party};
 use ptc_ring::blocks::map_blocks;
 use ptc_ring::tensor::{BitShare, Share, mask};
 
@@ -26,20 +28,21 @@ use crate::wire::{Incoming, Outgoing, ring_len};
 
 /// What [`exp2`] consumes.
 pub struct Masks {
-    /// One table of bits for each shift.
-    pub shifts: RotatedTables,
+    /// Unit vectors of bits.
+    pub units: RotatedTables,
     /// Of the parties' private factors.
     pub factors: CrossProduct,
-    pub wrap: Wrap,
+    /// In three rounds.
+    pub wrap: Option<Wrap>,
     /// For each shift one for each element.
     pub gates: GateMask,
 }
 
 pub async fn exp2(context: &Context, x: &Share, frac: u32, exp: Exp2, masks: Masks) -> Result<Share, PeerError> {
     let (count, bits, product) = (x.len(), exp.index_bits, exp.product());
-    let Masks { shifts, factors, wrap, gates } = masks;
-    assert_eq!(shifts.tables.len(), exp.shifts() as usize, "a table for each shift");
-    let index = Index { x, shift: exp.step_bits + frac, rotation: &shifts.rotation };
+    let Masks { units, factors, wrap, gates } = masks;
+    let [units_of_bits] = &units.tables[..] else { panic!("one table of unit vectors") };
+    let index = Index { x, shift: exp.step_bits + frac, rotation: &units.rotation };
     let private = |first: usize, block: &mut [u64]| private_factors(&x.data[first..], frac, exp, block);
     let factor = Share { bits: product.bits, data: map_blocks::<0>(count, |first, block, _| private(first, block)) };
     let out = Outgoing::default().filled(bits, count, |first, block| index.fill(first, block));
@@ -47,13 +50,16 @@ pub async fn exp2(context: &Context, x: &Share, frac: u32, exp: Exp2, masks: Mas
     let answer = context.lane.exchange(out, ring_len(count, bits) + ring_len(count, product.bits)).await?;
     let mut answer = Incoming::new(&answer);
     let received = answer.ring(bits, count);
+    // Index `I > 0` stands for `I - 2^index_bits` steps: a shift by `place` steps is that of index `-place`.
     let mut kept = Share { bits: 1, data: vec![] };
-    shifts.tables.iter().for_each(|table| kept.data.extend_from_slice(&index.look_up(received, table).data));
+    let chosen = (0..exp.shifts()).map(|place| index.look_up(received, units_of_bits, u64::from(place)));
+    chosen.for_each(|bits| kept.data.extend_from_slice(&bits.data));
 
-    // F0·F1 with F0 - a and F1 - b opened: a·(F1 - b) + [a·b] at the server, (F0 - a)·F1 + [a·b] at the client. The server
-    // takes half of the largest off, so that the rest has a sign that is known after an offset.
+    // F0·F1 with F0 - a and F1 - b opened: a·(F1 - b) + [a·b] at the server, (F0 - a)·F1 + [a·b] at the client. Where a wrap
+    // bit follows, the server takes half of the largest off, so that the rest has a sign that is known after an offset.
     let (received, low, party) = (answer.ring(product.bits, count), mask(product.bits), context.party);
-    let centre = (1u64 << (product.bits - 2)).wrapping_mul(context.once());
+    let half = wrap.as_ref().map_or(0, |_| 1u64 << (product.bits - 2));
+    let centre = half.wrapping_mul(context.once());
     let data = map_blocks::<2>(count, |first, out, [own, opened]| {
         let (own, opened) = (&mut own[..out.len()], &mut opened[..out.len()]);
         match party {
@@ -66,24 +72,31 @@ pub async fn exp2(context: &Context, x: &Share, frac: u32, exp: Exp2, masks: Mas
             *out = out.wrapping_add(own.wrapping_mul(*opened)).wrapping_sub(centre) & low;
         }
     });
-    let unshifted = exp.unshifted();
-    let power = rescale(context, &Share { bits: product.bits, data }, product, unshifted, Some(wrap)).await?;
-
-    // The server adds the half back, and what makes each shift come out as the ceiling or the floor.
-    let centre = centre >> (product.frac - unshifted.frac);
-    let mut shifted = Share { bits: exp.ring, data: vec![] };
-    for place in 0..exp.shifts() {
-        let shift = place << exp.step_bits;
-        let up = mask(shift).wrapping_mul(context.once()).wrapping_add(centre);
-        let one = |power: &u64| (power.wrapping_add(up) & mask(unshifted.bits)) >> shift & mask(exp.ring);
-        shifted.data.extend(power.data.iter().map(one));
-    }
+    let power = Share { bits: product.bits, data };
+    let (power, from) = match wrap {
+        None => (power, product),
+        Some(wrap) => (rescale(context, &power, product, exp.unshifted(), Some(wrap)).await?, exp.unshifted()),
+    };
+    let shifted = shifted(context, &power, from, centre >> (product.frac - from.frac), exp);
     let gated = gate(context, &BitShare::from_values(&kept.data), &shifted, gates).await?;
     let mut sum = Share::zeros(exp.ring, count);
     for one in gated.data.chunks(count.max(1)) {
         sum.data.iter_mut().zip(one).for_each(|(sum, one)| *sum = sum.wrapping_add(*one) & mask(exp.ring));
     }
     Ok(sum)
+}
+
+/// `power + centre` shifted to each place, one after the other.
+fn shifted(context: &Context, power: &Share, from: Fixed, centre: u64, exp: Exp2) -> Share {
+    let mut shifted = Share { bits: exp.ring, data: Vec::with_capacity(power.len() * exp.shifts() as usize) };
+    for place in 0..exp.shifts() {
+        let shift = (place << exp.step_bits) + from.frac - exp.result_frac;
+        // What makes each shift come out as the ceiling or the floor.
+        let up = mask(shift).wrapping_mul(context.once()).wrapping_add(centre);
+        let one = |power: &u64| (power.wrapping_add(up) & mask(from.bits)) >> shift & mask(exp.ring);
+        shifted.data.extend(power.data.iter().map(one));
+    }
+    shifted
 }
 
 /// `2^r` for the low `step_bits + frac` bits `r` of each element, with `factor_frac` fraction bits. Without a branch or an
@@ -119,7 +132,7 @@ mod tests {
     #[test]
     fn factors_are_right_to_half_a_unit() {
         for (step_bits, frac, factor_frac) in [(2, 12, 13), (3, 16, 13), (3, 20, 20), (0, 32, 16), (1, 0, 18)] {
-            let exp = Exp2 { index_bits: 4, step_bits, factor_frac, result_frac: 16, ring: 32 };
+            let exp = Exp2 { index_bits: 4, step_bits, factor_frac, result_frac: 16, ring: 32, rounds: 3 };
             let end = 1u64 << (step_bits + frac);
             let x: Vec<u64> = (0..end).step_by((end / 5000 + 1) as usize).chain([end - 1]).collect();
             let mut found = vec![0; x.len()];

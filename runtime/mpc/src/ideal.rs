@@ -1,10 +1,10 @@
 //! Ideal functionalities: what each protocol computes, on values in the ring, without a second party.
 //!
 //! Where a protocol is right to one unit, this is the floor: [`rescale`] may come out one unit above, the index of
-//! [`table`] one below, and then [`rest`] by a cell more.
+//! [`table`] and [`levels`] one below, and [`rest`] then by a cell more.
 
 use ptc_kernels::batched::Shape;
-use ptc_plan::step::{Exp2, Fixed};
+use ptc_plan::step::{Exp2, Fixed, Levels};
 use ptc_ring::fixed::to_signed;
 use ptc_ring::tensor::mask;
 
@@ -71,9 +71,21 @@ pub fn rest(x: &[u64], shift: u32, bits: u32) -> Vec<u64> {
 
 /// In units of the result, not rounded.
 pub fn exp2(x: &[u64], frac: u32, exp: Exp2) -> Vec<f64> {
+    // Up to one; what reads as more stands for less by the whole range.
     let read = exp.input_bits(frac);
-    let real = |x: &u64| to_signed(x & mask(read), read) as f64 / f64::from(frac).exp2();
+    let over = |x: u64| if x > 1 << frac { f64::from(read).exp2() } else { 0.0 };
+    let real = |x: &u64| ((x & mask(read)) as f64 - over(x & mask(read))) / f64::from(frac).exp2();
     x.iter().map(|x| (real(x) + f64::from(exp.result_frac)).exp2()).collect()
+}
+
+/// The most levels that an element of a row reaches, not shifted.
+pub fn levels(x: &[u64], width: usize, scale: Levels) -> Vec<u64> {
+    let low = mask(scale.index_bits);
+    let reached = |x: &u64| match (x >> scale.shift).wrapping_sub(u64::from(scale.first)) & low {
+        place if place < u64::from(scale.count) => place + 1,
+        _ => 0,
+    };
+    x.chunks(width).map(|row| row.iter().map(reached).max().expect("a row")).collect()
 }
 
 pub fn max(x: &[u64], width: usize, bits: u32) -> Vec<u64> {

@@ -16,6 +16,7 @@ pub mod exp2;
 pub mod gate;
 pub mod ideal;
 pub mod lane;
+pub mod levels;
 pub mod lockstep;
 pub mod matmul;
 pub mod max;

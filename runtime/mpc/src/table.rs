@@ -20,7 +20,7 @@ pub async fn table(context: &Context, x: &Share, shift: u32, rotated: RotatedTab
     let out = Outgoing::default().filled(bits, count, |first, block| index.fill(first, block)).into_bytes();
     let answer = context.lane.exchange(out, ring_len(count, bits)).await?;
     let received = Incoming::new(&answer).ring(bits, count);
-    Ok(rotated.tables.iter().map(|table| index.look_up(received, table)).collect())
+    Ok(rotated.tables.iter().map(|table| index.look_up(received, table, 0)).collect())
 }
 
 /// This party's share of an index, `x >> shift`, plus its share of the rotation.
@@ -40,15 +40,26 @@ impl Index<'_> {
         block.iter_mut().zip(&x.data[first..]).for_each(|(r, x)| *r = r.wrapping_add(x >> shift));
     }
 
-    /// The entries at the opened indices.
-    pub fn look_up(&self, received: Received, table: &Packed) -> Share {
+    /// The opened indices: plus their rotations, modulo the length of a table.
+    pub fn opened(&self, received: Received) -> Vec<u64> {
+        let low = mask(self.rotation.bits());
+        map_blocks::<1>(self.x.len(), |first, index, [other]| {
+            let other = &mut other[..index.len()];
+            self.fill(first, index);
+            received.read(first, other);
+            index.iter_mut().zip(&*other).for_each(|(own, other)| *own = own.wrapping_add(*other) & low);
+        })
+    }
+
+    /// The entries `beyond` the opened indices.
+    pub fn look_up(&self, received: Received, table: &Packed, beyond: u64) -> Share {
         let (low, entries) = (mask(self.rotation.bits()), 1 << self.rotation.bits());
         assert_eq!(table.len(), entries * self.x.len(), "a table for each element");
         let data = map_blocks::<2>(self.x.len(), |first, out, [index, other]| {
             let (index, other) = (&mut index[..out.len()], &mut other[..out.len()]);
             self.fill(first, index);
             received.read(first, other);
-            index.iter_mut().zip(&*other).for_each(|(own, other)| *own = own.wrapping_add(*other) & low);
+            index.iter_mut().zip(&*other).for_each(|(own, other)| *own = own.wrapping_add(*other + beyond) & low);
             table.pick(entries, first, index, out);
         });
         Share { bits: table.bits(), data }

@@ -4,7 +4,7 @@ mod two_parties;
 
 use ptc_kernels::batched::Shape;
 use ptc_mpc::ideal;
-use ptc_plan::step::{Exp2, Fixed, Party, StepOp};
+use ptc_plan::step::{Exp2, Fixed, Levels, Party, StepOp};
 use ptc_ring::fixed::to_signed;
 use ptc_ring::tensor::mask;
 use two_parties::{bit, encoded, execute, plan, ring, shared, uniform};
@@ -248,9 +248,9 @@ fn tables_are_read_at_the_cell() {
 }
 
 /// Within what rounding the private factors and their product makes.
-fn check_exp2(exp: Exp2, frac: u32, range_bits: u32) {
+fn check_exp2(exp: Exp2, frac: u32, octaves: u32) {
     let read = exp.input_bits(frac);
-    let (low, high) = (-(1i64 << (range_bits + frac)), 1i64 << frac);
+    let (low, high) = (-(i64::from(octaves) << frac), 1i64 << frac);
     let x: Vec<i64> = [low, low + 1, -1, 0, 1, high, high / 2].into_iter().collect();
     let spread = uniform(14, 40, 20_000).into_iter().map(|x| low + (x % (high - low) as u64) as i64);
     let near = uniform(15, 40, 20_000).into_iter().map(|x| high - (x % (high * 4) as u64) as i64);
@@ -276,12 +276,15 @@ fn check_exp2(exp: Exp2, frac: u32, range_bits: u32) {
 
 #[test]
 fn powers_are_close() {
-    for range_bits in [1, 4, 5, 6, 7] {
-        check_exp2(Exp2::for_range(range_bits, 13), 12, range_bits);
+    for rounds in [2, 3] {
+        for octaves in [2, 16, 40, 77, 700] {
+            check_exp2(Exp2::for_range(octaves, 13, rounds), 12, octaves);
+        }
+        check_exp2(Exp2 { ring: 21, ..Exp2::for_range(200, 15, rounds) }, 13, 200);
+        check_exp2(Exp2::for_range(32, 26, rounds), 16, 32);
+        check_exp2(Exp2 { index_bits: 5, step_bits: 2, factor_frac: 16, result_frac: 20, ring: 23, rounds }, 16, 32);
     }
-    check_exp2(Exp2::for_range(5, 26), 16, 5);
-    check_exp2(Exp2 { index_bits: 5, step_bits: 2, factor_frac: 16, result_frac: 20, ring: 30 }, 16, 5);
-    check_exp2(Exp2 { index_bits: 7, step_bits: 1, factor_frac: 19, result_frac: 22, ring: 30 }, 20, 5);
+    check_exp2(Exp2 { index_bits: 7, step_bits: 1, factor_frac: 19, result_frac: 22, ring: 30, rounds: 3 }, 20, 32);
 }
 
 #[test]
@@ -300,6 +303,37 @@ fn the_largest_of_each_row_is_found() {
             );
         }
     }
+}
+
+/// As many as are expected, or one less.
+fn check_levels(scale: Levels, from: Fixed, to: Fixed, rows: usize, width: usize) {
+    let x = values(18, from.bits, rows * width);
+    // Of each second row few elements reach any level.
+    let rarely = |(at, x): (usize, u64)| if at / width % 2 == 1 && at % 7 > 0 { 0 } else { x };
+    let x: Vec<u64> = x.into_iter().enumerate().map(rarely).collect();
+    let plan = plan(StepOp::Levels(scale), vec![shared(&[rows, width], from)], vec![shared(&[rows, 1], to)]);
+    let found = execute(&plan, std::slice::from_ref(&x)).remove(0);
+    let unit = 1u64 << scale.place(from, to);
+    let below: Vec<u64> = x.iter().map(|x| x.wrapping_sub(1 << scale.shift)).collect();
+    let ends = ideal::levels(&x, width, scale).into_iter().zip(ideal::levels(&below, width, scale));
+    for (found, (right, below)) in found.iter().zip(ends) {
+        let [right, below] = [right, below].map(|reached| reached.wrapping_mul(unit) & mask(to.bits));
+        let fits = *found == right
+            || scale.shift > 0 && (*found == below || *found == right.wrapping_sub(unit) & mask(to.bits));
+        assert!(fits, "{found} is neither {right} nor {below}: {scale:?}");
+    }
+}
+
+#[test]
+fn rows_reach_their_levels() {
+    let (scale, fixed) = (Levels { index_bits: 6, shift: 0, first: 3, count: 40 }, |bits, frac| Fixed { bits, frac });
+    for width in [1, 2, 31, 32, 33] {
+        check_levels(scale, fixed(6, 0), fixed(9, 0), 20, width);
+    }
+    check_levels(Levels { shift: 13, ..scale }, fixed(25, 12), fixed(11, 2), 64, 32);
+    // The scale passes zero, and fills the ring.
+    check_levels(Levels { index_bits: 5, shift: 8, first: 27, count: 32 }, fixed(13, 8), fixed(7, 0), 30, 12);
+    check_levels(Levels { index_bits: 1, shift: 3, first: 1, count: 1 }, fixed(4, 0), fixed(64, 20), 30, 5);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use crate::file::Plan;
 use crate::price::{FRAME_HEADER, carry_digits, carry_levels, max_levels, packed, plane_bytes, ring};
-use crate::step::{Exp2, Fixed, Form, Party, Step, StepOp, Value, ValueId};
+use crate::step::{Fixed, Form, Levels, Party, Step, StepOp, Value, ValueId};
 
 /// Bytes of each party's seed.
 pub const SEED_BYTES: u64 = 32;
@@ -132,14 +132,16 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
         }
         StepOp::Exp2(exp) => {
             let (count, product) = (input(0).len(), exp.product());
-            let growth = rescale_growth(product, exp.unshifted());
-            let values = shift_table(*exp);
-            vec![
-                Correlation::Table { count, index_bits: exp.index_bits, rings: vec![1; values.len()], values },
+            let wrap = match rescale_growth(product, exp.unshifted()) {
+                0 => None,
+                bits => Some(Correlation::Wrap { count, bits }),
+            };
+            let first = [
+                unit_vectors(count, exp.index_bits, 1),
                 Correlation::CrossMul { count, period: count, bits: product.bits },
-                Correlation::Wrap { count, bits: growth },
-                Correlation::Gate { count: count * exp.shifts() as usize, bits: exp.ring },
-            ]
+            ];
+            let gates = Correlation::Gate { count: count * exp.shifts() as usize, bits: exp.ring };
+            first.into_iter().chain(wrap).chain([gates]).collect()
         }
         StepOp::Max => {
             let width = *input(0).shape.last().expect("max of at least one axis");
@@ -151,7 +153,30 @@ pub fn bill(values: &[Value], step: &Step) -> Vec<Correlation> {
             };
             max_levels(width).into_iter().flat_map(level).collect()
         }
+        StepOp::Levels(levels) => {
+            let (from, to) = (fixed(input(0)), fixed(output()));
+            let count_bits = Levels::count_bits(*input(0).shape.last().expect("levels of at least one axis"));
+            // What does not fit a checked plan is no one's.
+            let place = u32::try_from(levels.place(from, to)).unwrap_or(0);
+            let bits = to.bits.saturating_sub(place).max(1);
+            let reached = (0..1u64 << count_bits).map(|count| u64::from(count > 0)).collect();
+            vec![
+                unit_vectors(input(0).len(), levels.index_bits, count_bits),
+                Correlation::Table {
+                    count: output().len() * levels.count as usize,
+                    index_bits: count_bits,
+                    rings: vec![bits],
+                    values: vec![reached],
+                },
+            ]
+        }
     }
+}
+
+/// Shares of a random rotation and of the unit vector that it names: from them a private index becomes one of many.
+pub fn unit_vectors(count: usize, index_bits: u32, bits: u32) -> Correlation {
+    let unit = (0..1u64 << index_bits).map(|entry| u64::from(entry == 0)).collect();
+    Correlation::Table { count, index_bits, rings: vec![bits], values: vec![unit] }
 }
 
 impl Correlation {
@@ -194,14 +219,6 @@ impl Correlation {
 pub fn leaf_products(bits: u32) -> usize {
     let low = bits as usize - 1;
     6 * (low / 2) + low % 2
-}
-
-/// The public tables of [`Exp2`]: for each shift, the bit that tells whether it is what the index stands for. Index `I > 0`
-/// stands for `I - 2^index_bits` steps.
-pub fn shift_table(exp: Exp2) -> Vec<Vec<u64>> {
-    let entries = 1u64 << exp.index_bits;
-    let row = |shift: u64| (0..entries).map(|index| u64::from((index + shift).is_multiple_of(entries))).collect();
-    (0..u64::from(exp.shifts())).map(row).collect()
 }
 
 /// By how many bits a rescale outgrows what shifting leaves of its ring; 0 when it is local.
@@ -310,16 +327,5 @@ mod tests {
         assert_eq!(growth(38, 24, 27, 12), 1);
         assert_eq!(growth(38, 24, 26, 12), 0);
         assert_eq!(growth(18, 12, 38, 12), 20);
-    }
-
-    #[test]
-    fn each_index_tells_at_most_one_shift() {
-        let exp = Exp2 { index_bits: 3, step_bits: 1, factor_frac: 13, result_frac: 5, ring: 8 };
-        let table = shift_table(exp);
-        // Shifts by 0, 2, 4, 6, 8 bits.
-        assert_eq!(table.len(), 5);
-        assert_eq!(table[0], [1, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(table[1], [0, 0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(table[4], [0, 0, 0, 0, 1, 0, 0, 0]);
     }
 }

@@ -45,6 +45,7 @@ pub fn leaks(op: &StepOp) -> Leak {
         StepOp::Exp2(_) => nothing(
             "index, factors, wrap, shifts and shifted products are opened under uniform masks that are used once",
         ),
+        StepOp::Levels(_) => nothing("indices and counts are opened plus uniform rotations that are used once"),
         StepOp::Max => nothing("the winners of each level stay shared; comparisons and gates open masked values only"),
         StepOp::Reveal { to } => {
             Leak { to: Some(*to), because: "the value is opened because the source says so; the sender learns nothing" }
@@ -76,6 +77,7 @@ pub fn protocol(op: &StepOp) -> &'static str {
         StepOp::Table { .. } => "rotated truth table (one-time truth table; Ishai et al., TCC 2013)",
         StepOp::Rest { .. } => "low bits of each share (local)",
         StepOp::Exp2(_) => "power of two: private factors, shifted as a rotated table tells (after SIRNN, S&P 2021)",
+        StepOp::Levels(_) => "counts of unit vectors, looked up (one-time truth tables; Ishai et al., TCC 2013)",
         StepOp::Max => "tournament of comparisons and gates (CrypTFlow2, CCS 2020)",
         StepOp::Reveal { .. } => "opening to one party",
         StepOp::EncryptedMatMul { .. } => "one-sided matrix product, encrypted (Cheetah, USENIX Security 2022)",

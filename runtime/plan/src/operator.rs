@@ -115,9 +115,18 @@ pub enum Operator {
     Gate,
     /// A bit as a real 0 or 1.
     BitToReal,
-    /// `2^x` for `x` of at most about one and at least `-2^range_bits`; 0 where `x` is below the output's resolution.
+    /// `2^x` for `x` of at most about one and at least `-octaves`; 0 where `x` is below the output's resolution. In two rounds
+    /// or in three, which makes factors narrower.
     Exp2 {
-        range_bits: u32,
+        octaves: u32,
+        rounds: u32,
+    },
+    /// How many of the levels `low + k·step`, `0 <= k < count`, the largest along the last axis reaches, times `step`; it may be
+    /// one less. `step` is a power of two, `low` a multiple of it. The reduced axis stays with size 1.
+    Levels {
+        low: f64,
+        step: f64,
+        count: u32,
     },
     /// Piecewise constants: output `j` of the cell that holds `x`, cells of width `2^-step_bits` from `low` on. The cell
     /// found may be one below the right one. Output shape: `[outputs] ++ x.shape`.
@@ -196,6 +205,7 @@ impl Operator {
             Gate => "gate",
             BitToReal => "bit_to_real",
             Exp2 { .. } => "exp2",
+            Levels { .. } => "levels",
             Table { .. } => "table",
             BitTable { .. } => "bit_table",
             Rest { .. } => "rest",

@@ -5,7 +5,7 @@
 
 use crate::bill::{fixed, last_two, rescale_growth};
 use crate::file::Plan;
-use crate::step::{Form, Party, Step, StepOp, Value};
+use crate::step::{Form, Levels, Party, Step, StepOp, Value};
 use crate::two_party::encrypted::{self, Product};
 
 /// Bytes in front of every non-empty message: its length and its round.
@@ -133,7 +133,10 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
             let count = input(0).len();
             let opened = packed(count, exp.index_bits) + packed(count, exp.product().bits);
             let gated = gate_round(count * exp.shifts() as usize, exp.ring);
-            vec![Round::both(opened), Round::both(plane_bytes(count, 1)), gated]
+            match rescale_growth(exp.product(), exp.unshifted()) {
+                0 => vec![Round::both(opened), gated],
+                _ => vec![Round::both(opened), Round::both(plane_bytes(count, 1)), gated],
+            }
         }
         StepOp::Max => {
             let width = *input(0).shape.last().expect("max of at least one axis");
@@ -145,6 +148,12 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
                 rounds
             };
             max_levels(width).into_iter().flat_map(level).collect()
+        }
+        StepOp::Levels(levels) => {
+            let width = *input(0).shape.last().expect("levels of at least one axis");
+            let counts = output(0).len() * levels.count as usize;
+            let looked_up = packed(counts, Levels::count_bits(width));
+            vec![Round::both(packed(input(0).len(), levels.index_bits)), Round::both(looked_up)]
         }
         StepOp::Reveal { to } => vec![Round::one(to.other(), opened(input(0)))],
     }

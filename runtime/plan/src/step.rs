@@ -185,6 +185,8 @@ pub enum StepOp {
     Exp2(Exp2),
     /// Largest along the last axis (kept with size 1) by a tournament of compare and gate.
     Max,
+    /// How high the largest along the last axis (kept with size 1) reaches on a scale. See [`Levels`].
+    Levels(Levels),
     /// The value is opened to `to` and to nobody else; the result is clear.
     Reveal {
         to: Party,
@@ -224,15 +226,40 @@ impl StepOp {
             StepOp::Rest { .. } => "rest",
             StepOp::Exp2(_) => "exp2",
             StepOp::Max => "max",
+            StepOp::Levels(_) => "levels",
             StepOp::Reveal { .. } => "reveal",
             StepOp::EncryptedMatMul { .. } => "encrypted_matmul",
         }
     }
 }
 
-/// `2^x` for `-2^range_bits <= x <= 1`, shared in a ring of `range_bits + 1 + frac` bits or more (its high bits are
-/// dropped). With `x = base·i + r` split at each party, `2^r` is a product of two private factors, and a look-up on
-/// `index_bits` bits tells by how many steps of `base = 2^step_bits` octaves it is shifted.
+/// A scale of `count` levels, one for each of `count` neighbouring indices `(x >> shift) mod 2^index_bits` from `first` on,
+/// modulo `2^index_bits`. An element of index `first + k` reaches `k + 1` of them, one of another index none; the index may be
+/// one too low, as both parties shift their shares. The result is the most that any element of a row reaches, times
+/// `2^shift` in `x`'s fixed point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Levels {
+    pub index_bits: u32,
+    pub shift: u32,
+    pub first: u32,
+    pub count: u32,
+}
+
+impl Levels {
+    /// Bits that count the elements of a row.
+    pub fn count_bits(width: usize) -> u32 {
+        width.max(1).ilog2() + 1
+    }
+
+    /// By how many bits a number of levels is shifted to be the result; negative where that has too few fraction bits.
+    pub fn place(&self, from: Fixed, to: Fixed) -> i64 {
+        i64::from(self.shift) + i64::from(to.frac) - i64::from(from.frac)
+    }
+}
+
+/// `2^x` for `-octaves <= x <= 1`, shared in a ring of [`Exp2::input_bits`] or more (its high bits are dropped). With
+/// `x = base·i + r` split at each party, `2^r` is a product of two private factors, and a look-up on `index_bits` bits tells
+/// by how many steps of `base = 2^step_bits` octaves it is shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exp2 {
     /// Bits of the whole part that is looked up; `index_bits + step_bits` covers the range and its sign.
@@ -245,17 +272,21 @@ pub struct Exp2 {
     pub result_frac: u32,
     /// Ring of the result.
     pub ring: u32,
+    /// Three; or two, with a ring of the product so wide that shifts need no wrap bit.
+    pub rounds: u32,
 }
 
 impl Exp2 {
     /// The least fraction bits of a private factor: the relative precision of the result.
     const FACTOR_FRAC: u32 = 10;
+    /// Up to so many fraction bits of the result, steps of eight octaves fit the rings; beyond, of four.
+    const LONG_STEPS: u32 = 16;
 
-    /// The cheapest form for `-2^range_bits <= x <= 1` with `result_frac` fraction bits; `ring` is the least one.
-    pub fn for_range(range_bits: u32, result_frac: u32) -> Exp2 {
-        let step_bits = 2;
+    /// The cheapest form for `-octaves <= x <= 1` with `result_frac` fraction bits; `ring` is the least one.
+    pub fn for_range(octaves: u32, result_frac: u32, rounds: u32) -> Exp2 {
+        let step_bits = if result_frac <= Self::LONG_STEPS { 3 } else { 2 };
         // The steps cover the range, and the carries of both parties' parts.
-        let steps = (1u64 << range_bits.saturating_sub(step_bits)) + 3;
+        let steps = u64::from(octaves).div_ceil(1 << step_bits) + 3;
         Exp2 {
             index_bits: steps.next_power_of_two().ilog2(),
             step_bits,
@@ -263,6 +294,7 @@ impl Exp2 {
             factor_frac: Self::FACTOR_FRAC.max(result_frac.div_ceil(2)),
             result_frac,
             ring: result_frac + 3,
+            rounds,
         }
     }
 
@@ -272,9 +304,15 @@ impl Exp2 {
         (self.result_frac + 1 + 2 * step).div_ceil(step).min(1 << self.index_bits)
     }
 
-    /// The ring of the product of factors: two of `2^(factor_frac + base)` at the most, less half of that.
+    /// The ring of the product of factors: in three rounds it holds two of `2^(factor_frac + base)` at the most, less half of
+    /// that; in two, what is shifted and the bits that shifting drops.
     pub fn product(&self) -> Fixed {
-        Fixed { bits: 2 * (self.factor_frac + (1 << self.step_bits)) + 1, frac: 2 * self.factor_frac }
+        let frac = 2 * self.factor_frac;
+        let bits = match self.rounds {
+            2 => self.unshifted().bits + frac.saturating_sub(self.result_frac),
+            _ => 2 * (self.factor_frac + (1 << self.step_bits)) + 1,
+        };
+        Fixed { bits, frac }
     }
 
     /// The product before it is shifted.

@@ -47,7 +47,18 @@ fn with_attributes(scanner: &mut Scanner, name: &str) -> Result<Operator, String
         "rms_normalize" => RmsNormalize { eps: scanner.key("eps")?.number()? },
         "l2_normalize" => L2Normalize { eps: scanner.key("eps")?.number()? },
         "compare" => Compare { threshold: scanner.key("threshold")?.number()? },
-        "exp2" => Exp2 { range_bits: scanner.key("range_bits")?.whole()? },
+        "exp2" => {
+            let octaves = scanner.key("octaves")?.whole()?;
+            scanner.expect(",")?;
+            Exp2 { octaves, rounds: scanner.key("rounds")?.whole()? }
+        }
+        "levels" => {
+            let low = scanner.key("low")?.number()?;
+            scanner.expect(",")?;
+            let step = scanner.key("step")?.number()?;
+            scanner.expect(",")?;
+            Levels { low, step, count: scanner.key("count")?.whole()? }
+        }
         "table" => {
             let low = scanner.key("low")?.number()?;
             scanner.expect(",")?;

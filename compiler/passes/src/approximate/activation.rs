@@ -151,8 +151,8 @@ pub fn exp(b: &mut Builder) -> Result<NodeId, PassError> {
     }
     let scaled = b.node(Operator::Scale { by: to_base2 }, &[x], "base2", low, top);
     let shifted = b.node(Operator::Offset { by: -top }, &[scaled], "shifted", low - top, 0.0);
-    let range_bits = (top - low + 2.0).log2().ceil().max(1.0) as u32;
-    let power = b.node(Operator::Exp2 { range_bits }, &[shifted], "exp2", 0.0, 1.0);
+    let octaves = (top - low + 2.0).ceil().max(1.0) as u32;
+    let power = b.node(Operator::Exp2 { octaves, rounds: 3 }, &[shifted], "exp2", 0.0, 1.0);
     // What is left behind the scaling; a power of more bits has no ring.
     let frac = (b.options.activation_frac + 1 + top.max(0.0) as u32).min(MOST_POWER_FRAC);
     b.out.node_mut(power).fixed = Some(Fixed { bits: 0, frac });

@@ -88,6 +88,13 @@ impl Judge<'_> {
                 let width = self.plan.values[self.step.inputs[0].0 as usize].shape.last().copied().unwrap_or(1);
                 self.units(&ideal::max(&given[0], width, bits), 0..=0)
             }
+            StepOp::Levels(scale) => {
+                let width = self.plan.values[self.step.inputs[0].0 as usize].shape.last().copied().unwrap_or(1);
+                let place = scale.place(self.input_ring(), self.output_ring()).unsigned_abs();
+                let expected = ideal::levels(&given[0], width, *scale);
+                let expected: Vec<u64> = expected.into_iter().map(|reached| reached << place & mask(bits)).collect();
+                self.steps(&expected, 1 << place)
+            }
             StepOp::Clear(_) | StepOp::Encode | StepOp::Share | StepOp::Reveal { .. } => None,
         }
     }
@@ -120,6 +127,14 @@ impl Judge<'_> {
         let at = found.iter().zip(expected).position(|pair| !allowed.contains(&error(pair)))?;
         let (is, should) = (real(found[at], fixed), real(expected[at], fixed));
         Some(format!("element {at} is {is}, its inputs make {should}"))
+    }
+
+    /// Each found is expected, or one `step` less.
+    fn steps(&self, expected: &[u64], step: u64) -> Option<String> {
+        let (found, fixed) = (&self.found[0], self.output_ring());
+        let fits = |(found, expected): (&u64, &u64)| [0, step].contains(&(expected.wrapping_sub(*found) & mask(fixed.bits)));
+        let at = found.iter().zip(expected).position(|pair| !fits(pair))?;
+        Some(format!("element {at} is {}, its inputs make {}", real(found[at], fixed), real(expected[at], fixed)))
     }
 
     fn product(&self, shape: Shape) -> Option<String> {

@@ -12,7 +12,7 @@ use ptc_kernels::Portable;
 use ptc_kernels::batched::Shape;
 use ptc_mpc::lane::Lane;
 use ptc_mpc::lockstep::run;
-use ptc_mpc::{Context, bit_to_share, bits, compare, exp2, gate, matmul, max, mul, rescale, reveal, square};
+use ptc_mpc::{Context, bit_to_share, bits, compare, exp2, gate, levels, matmul, max, mul, rescale, reveal, square};
 use ptc_mpc::{static_product, table};
 use ptc_net::{Channel, Counters, PeerError, memory};
 use ptc_offline::dealer::{Session, receive_seed};
@@ -311,14 +311,22 @@ async fn step(
         }
         StepOp::Exp2(exp) => {
             let frac = fixed(step.inputs[0]).frac;
-            let (shifts, factors) = (supply.take(0).unwrap(), supply.take(0).unwrap());
-            let masks = exp2::Masks { shifts, factors, wrap: supply.take(0).unwrap(), gates: supply.take(0).unwrap() };
+            let (units, factors) = (supply.take(0).unwrap(), supply.take(0).unwrap());
+            let wrap = (exp.rounds == 3).then(|| supply.take(0).unwrap());
+            let masks = exp2::Masks { units, factors, wrap, gates: supply.take(0).unwrap() };
             one(exp2::exp2(&context, share(0), frac, *exp, masks).await?)
         }
         StepOp::Max => {
             let width = *value(step.inputs[0]).shape.last().unwrap();
             let levels = max_levels(width).iter().map(|_| (supply.take(0).unwrap(), supply.take(0).unwrap())).collect();
             one(max::max(&context, share(0), width, levels).await?)
+        }
+        StepOp::Levels(scale) => {
+            let width = *value(step.inputs[0]).shape.last().unwrap();
+            let (from, to) = (fixed(step.inputs[0]), fixed(output));
+            let place = scale.place(from, to).unsigned_abs() as u32;
+            let tables = (supply.take(0).unwrap(), supply.take(0).unwrap());
+            one(levels::levels(&context, share(0), width, *scale, tables, (place, to.bits)).await?)
         }
         StepOp::Reveal { to } => Ok(reveal::reveal(&context, share(0), *to).await?.into_iter().collect()),
         other => panic!("`{}` is no protocol", other.name()),

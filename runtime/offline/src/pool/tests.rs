@@ -33,7 +33,7 @@ fn plan(width: usize) -> Plan {
         value(&[9, width], Form::Bits),
         share(&[9], 37, 12),
     ];
-    let exp = Exp2::for_range(5, 13);
+    let exp = Exp2::for_range(32, 13, 3);
     let ops: Vec<(StepOp, &[u32], u32)> = vec![
         (StepOp::StaticMatMul { owner: Party::Server, factor_bits: 12 }, &[0, 1], 3),
         (StepOp::StaticMatMul { owner: Party::Client, factor_bits: 12 }, &[0, 1], 3),

@@ -309,7 +309,7 @@ fn every_kind() -> (Plan, Vec<Vec<u64>>) {
     let (narrow, grown) = (value(&[300, 70], share(20)), value(&[300, 70], share(30)));
     let (bits, crossed) = (value(&[300, 70], Form::Bits), value(&[9, 20], share(37)));
     let (first, second) = (value(&[300, 70], share(20)), value(&[300, 70], share(13)));
-    let exp = Exp2::for_range(4, 13);
+    let exp = Exp2::for_range(16, 13, 3);
     let power = value(&[300, 70], share(exp.ring));
     let table = |bits: u32| Seed::from_bytes([8; 32]).stream(0, u64::from(bits)).ring(bits, 8);
     let steps = [

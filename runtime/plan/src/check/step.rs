@@ -4,7 +4,7 @@ use crate::bill::rescale_growth;
 use crate::file::{Plan, Trust};
 use crate::kernel::{Access, Elementwise, Kernel};
 use crate::operator::Operator;
-use crate::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value};
+use crate::step::{Exp2, Fixed, Form, Levels, Owner, Party, Step, StepOp, Value};
 use crate::two_party::feasible;
 
 const MAX_INDEX_BITS: u32 = 16;
@@ -68,6 +68,7 @@ fn check_kind(plan: &Plan, step: &Step) -> Result<(), String> {
         StepOp::Rest { shift } => rest(*shift, one(inputs)?, one(outputs)?),
         StepOp::Exp2(exp) => exp2(exp, one(inputs)?, one(outputs)?),
         StepOp::Max => max(one(inputs)?, one(outputs)?),
+        StepOp::Levels(scale) => levels(scale, one(inputs)?, one(outputs)?),
         StepOp::Reveal { to } => reveal(*to, one(inputs)?, one(outputs)?),
     }
 }
@@ -382,7 +383,8 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
         && (1..=4).contains(&exp.step_bits)
         && (1..=24).contains(&exp.factor_frac)
         && (1..=2 * exp.factor_frac).contains(&exp.result_frac)
-        && (1..=64).contains(&exp.ring);
+        && (1..=64).contains(&exp.ring)
+        && (2..=3).contains(&exp.rounds);
     if !limits {
         return Err(format!("{exp:?} is outside the limits"));
     }
@@ -395,7 +397,8 @@ fn exp2(exp: &Exp2, x: &Value, out: &Value) -> Result<(), String> {
         return Err(format!("a ring of {} bits cannot hold {} fraction bits", exp.ring, exp.result_frac));
     }
     let (product, unshifted) = (exp.product(), exp.unshifted());
-    if unshifted.bits > 64 || rescale_growth(product, unshifted) == 0 {
+    let rounds = if rescale_growth(product, unshifted) == 0 { 2 } else { 3 };
+    if unshifted.bits > 64 || product.bits > 64 || rounds != exp.rounds {
         return Err(format!("{exp:?} shifts in a ring of {} bits", unshifted.bits));
     }
     if exp.input_bits(from.frac) > from.bits {
@@ -413,6 +416,26 @@ fn max(x: &Value, out: &Value) -> Result<(), String> {
     formed(out, x.form)?;
     let Some(axis) = x.shape.len().checked_sub(1) else { return Err(wrong(x, "of at least one axis")) };
     shaped(out, &Operator::Max { axis }.shape(&[&x.shape])?)
+}
+
+fn levels(scale: &Levels, x: &Value, out: &Value) -> Result<(), String> {
+    let (from, to) = (shared(x)?, shared(out)?);
+    let Some((&width, lead)) = x.shape.split_last() else { return Err(wrong(x, "of at least one axis")) };
+    let Levels { index_bits, shift, first, count } = *scale;
+    let entries = if (1..=MAX_INDEX_BITS).contains(&index_bits) { 1u32 << index_bits } else { 0 };
+    if first >= entries || !(1..=entries).contains(&count) || shift > 63 || shift + index_bits > from.bits {
+        return Err(format!("{scale:?} is no scale for {}", describe(x)));
+    }
+    if !(0..i64::from(to.bits)).contains(&scale.place(from, to)) {
+        return Err(format!("{} cannot hold a level of {scale:?}", describe(out)));
+    }
+    let count_bits = Levels::count_bits(width);
+    let rows = x.len() / width.max(1);
+    let looked_up = (rows.saturating_mul(count as usize)).saturating_mul(1 << count_bits);
+    if width == 0 || count_bits > MAX_INDEX_BITS || looked_up.max(x.len() << index_bits) > MAX_TABLE_ELEMENTS {
+        return Err(format!("{count} levels of {}", describe(x)));
+    }
+    shaped(out, &[lead, &[1]].concat())
 }
 
 fn reveal(to: Party, x: &Value, out: &Value) -> Result<(), String> {

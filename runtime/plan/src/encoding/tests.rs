@@ -41,7 +41,7 @@ pub(crate) fn example() -> Plan {
     let scores = builder.step(matmul, &[kept, turned], "scores", &[4, 4], ring(34, 24));
     let sum = builder.step(StepOp::SumAxis { axis: 1 }, &[scores], "sum", &[4, 1], ring(34, 24));
     let top = builder.step(StepOp::Max, &[small], "top", &[4, 1], ring(36, 12));
-    let exp = Exp2::for_range(4, 13);
+    let exp = Exp2::for_range(16, 13, 3);
     let out = ring(exp.ring, exp.result_frac);
     let power = builder.step(StepOp::Exp2(exp), &[top], "power", &[4, 1], out);
     let look_up = StepOp::Table { index_bits: 2, shift: 12, values: vec![vec![1, 2, 3, 4]] };

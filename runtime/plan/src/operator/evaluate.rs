@@ -71,6 +71,11 @@ fn data(op: &Operator, inputs: &[&FloatTensor], shape: &[usize]) -> Vec<f32> {
         Select => select(inputs, shape),
         Compare { threshold } => map(x, |x| bit(x < *threshold)),
         Exp2 { .. } => map(x, f64::exp2),
+        Levels { low, step, count } => {
+            let reached = |x: f64| (((x - low) / step).floor() + 1.0).clamp(0.0, f64::from(*count)) * step;
+            let largest = reduce(x, x.shape.len() - 1, f64::NEG_INFINITY, max);
+            largest.into_iter().map(|x| reached(f64::from(x)) as f32).collect()
+        }
         Table { low, step_bits, values } => table(x, *low, *step_bits, values, |&value| value),
         BitTable { low, step_bits, values } => table(x, *low, *step_bits, values, |&truth| bit(truth) as f32),
         Rest { step_bits } => map(x, |x| x.rem_euclid(f64::from(-step_bits).exp2())),

@@ -73,6 +73,10 @@ fn of_one(op: &Operator, x: &[usize]) -> Result<Vec<usize>, String> {
             0 => Err(format!("`max` along axis {axis} of {x:?}: the axis is empty")),
             _ => Ok(with_axis(x, *axis, 1)),
         },
+        Levels { .. } => match x.last() {
+            Some(1..) => Ok(with_axis(x, x.len() - 1, 1)),
+            _ => Err(format!("`levels` works along the last axis; {x:?} has none that is not empty")),
+        },
         Table { values, .. } => table(values, x),
         BitTable { values, .. } => table(values, x),
         _ => Err(wrong_count(op, 1)),

@@ -29,7 +29,7 @@ fn elementwise() {
     check(Gelu, &[&x], &[4], &[-0.045500264, -0.15426877, 0.0, 2.9959502]);
     check(Silu, &[&x], &[4], &[-0.23840584, -0.18877033, 0.0, 2.8577224]);
     check(Compare { threshold: 0.0 }, &[&x], &[4], &[1.0, 1.0, 0.0, 0.0]);
-    check(Exp2 { range_bits: 3 }, &[&x], &[4], &[0.25, std::f32::consts::FRAC_1_SQRT_2, 1.0, 8.0]);
+    check(Exp2 { octaves: 8, rounds: 3 }, &[&x], &[4], &[0.25, std::f32::consts::FRAC_1_SQRT_2, 1.0, 8.0]);
     let positive = tensor(&[2], &[4.0, 0.25]);
     check(Sqrt, &[&positive], &[2], &[2.0, 0.5]);
     check(Rsqrt, &[&positive], &[2], &[0.5, 2.0]);
