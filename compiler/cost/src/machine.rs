@@ -17,8 +17,13 @@ pub struct Machine {
     pub transfer_ns: Transfers,
     /// For each unit of [`ptc_plan::two_party::piece::work`] of what is made from transfers, at each party.
     pub made_ns: f64,
-    /// Of encrypted products of matrices: times what [`ptc_plan::two_party::encrypted::party_seconds`] says.
-    pub encryption: f64,
+    /// The same for each unit of look-ups.
+    pub table_ns: f64,
+    /// Of encrypted products of matrices: times what [`ptc_plan::two_party::encrypted::party_seconds`] says, at the server and
+    /// at the client.
+    pub encryption: [f64; 2],
+    /// For each of them besides, at each party.
+    pub product_ms: f64,
     /// For each element of a term of an encrypted elementwise product, at the server and at the client.
     pub slot_ns: [f64; 2],
     /// Opening a session: base transfers.
@@ -54,13 +59,15 @@ impl Default for Machine {
             cores: 2,
             shared: false,
             transfer_ns: Transfers::default(),
-            made_ns: 10.0,
-            encryption: 1.0,
-            slot_ns: [100.0, 100.0],
-            opening_ms: 20.0,
-            key_ns: 10.0,
-            round_us: 60.0,
-            byte_ns: 1.0,
+            made_ns: 12.0,
+            table_ns: 30.0,
+            encryption: [1.2, 3.0],
+            product_ms: 4.0,
+            slot_ns: [300.0, 300.0],
+            opening_ms: 14.0,
+            key_ns: 11.0,
+            round_us: 50.0,
+            byte_ns: 2.1,
             multiply_add_ns: 0.05,
             element_ns: 2.0,
             step_us: 5.0,
@@ -71,11 +78,11 @@ impl Default for Machine {
 impl Default for Transfers {
     fn default() -> Transfers {
         Transfers {
-            subfield_1: [7.0, 7.0],
-            subfield_2: [7.0, 7.0],
-            subfield_4: [10.0, 10.0],
-            subfield_8: [60.0, 60.0],
-            silent: [12.0, 14.0],
+            subfield_1: [38.0, 24.0],
+            subfield_2: [37.0, 20.0],
+            subfield_4: [36.0, 20.0],
+            subfield_8: [62.0, 45.0],
+            silent: [44.0, 28.0],
         }
     }
 }
@@ -113,11 +120,13 @@ impl Machine {
             ("transfer_ns.subfield_4", subfield_4),
             ("transfer_ns.subfield_8", subfield_8),
             ("transfer_ns.silent", silent),
+            ("encryption", &self.encryption),
             ("slot_ns", &self.slot_ns),
         ];
         let mut numbers = vec![
             ("made_ns", self.made_ns),
-            ("encryption", self.encryption),
+            ("table_ns", self.table_ns),
+            ("product_ms", self.product_ms),
             ("opening_ms", self.opening_ms),
             ("key_ns", self.key_ns),
             ("round_us", self.round_us),
@@ -128,10 +137,5 @@ impl Machine {
         ];
         numbers.extend(pairs.into_iter().flat_map(|(name, pair)| pair.map(|number| (name, number))));
         numbers
-    }
-
-    /// Cores of each party, if the other uses its share.
-    pub fn cores_each(&self) -> f64 {
-        f64::from(self.cores) / if self.shared { 2.0 } else { 1.0 }
     }
 }

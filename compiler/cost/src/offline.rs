@@ -4,13 +4,15 @@
 //! number of the machine.
 
 use ptc_plan::Plan;
-use ptc_plan::bill;
+use ptc_plan::bill::{self, Correlation};
 use ptc_plan::file::Making;
 use ptc_plan::step::Method;
-use ptc_plan::two_party::piece::{Batch, Piece, work};
+use ptc_plan::two_party::elementwise::DEGREE;
+use ptc_plan::two_party::encrypted::{self, Product};
+use ptc_plan::two_party::piece::{Batch, work};
 use ptc_plan::two_party::price::Packings;
 use ptc_plan::two_party::schedule::Round;
-use ptc_plan::two_party::{encrypted, wraps};
+use ptc_plan::two_party::{products, slotwise, wraps};
 
 use crate::machine::Machine;
 
@@ -21,38 +23,62 @@ pub fn add(a: Nanoseconds, b: Nanoseconds) -> Nanoseconds {
     [a[0] + b[0], a[1] + b[1]]
 }
 
-/// Extending what the stocks of a query lack.
-pub fn extending(rounds: &[Round], making: Making, machine: &Machine) -> Nanoseconds {
+/// Extending transfers, so many in which the server sends, and in which the client does.
+pub fn extended(count: [usize; 2], making: Making, machine: &Machine) -> Nanoseconds {
     let [sender, receiver] = machine.transfer_ns.of(making.extension);
-    let sent = |party: usize| rounds.iter().map(|round| round.extended[party] as f64).sum::<f64>();
-    let [server, client] = [sent(0), sent(1)];
+    let [server, client] = count.map(|count| count as f64);
     [server * sender + client * receiver, client * sender + server * receiver]
 }
 
-/// A piece, its transfers not counted.
-pub fn made(piece: &Piece, packings: &Packings, machine: &Machine) -> Nanoseconds {
-    if let Some((product, _)) = piece.slotwise() {
-        let slots = (product.ciphertexts() * ptc_plan::two_party::elementwise::DEGREE * product.terms) as f64;
-        let wraps = work(&wraps(&product), Method::Transfers) as f64 * machine.made_ns;
-        return machine.slot_ns.map(|each| slots * each + wraps);
+/// Making a correlation or a piece of one, its transfers not counted. `seconds` are those of the cost model for a product
+/// as it is packed.
+pub fn made(
+    correlation: &Correlation,
+    method: Method,
+    seconds: impl Fn(&Product) -> [f64; 2],
+    machine: &Machine,
+) -> Nanoseconds {
+    let transferred = |correlation: &Correlation| {
+        let each = if matches!(correlation, Correlation::Table { .. }) { machine.table_ns } else { machine.made_ns };
+        [work(correlation, Method::Transfers) as f64 * each; 2]
+    };
+    match (method, slotwise(correlation)) {
+        (Method::Transfers, _) => transferred(correlation),
+        (Method::Encrypted, Some((product, _))) => {
+            let slots = (product.ciphertexts() * DEGREE * product.terms) as f64;
+            add(machine.slot_ns.map(|each| slots * each), transferred(&wraps(&product)))
+        }
+        (Method::Encrypted, None) => {
+            let products = products(correlation);
+            let besides = products.len() as f64 * machine.product_ms * 1e6;
+            let sum = products.iter().map(seconds).fold([0.0; 2], add);
+            scaled(sum, machine).map(|nanoseconds| nanoseconds + besides)
+        }
     }
-    let products = piece.products();
-    if products.is_empty() {
-        return [piece.work() as f64 * machine.made_ns; 2];
-    }
-    let seconds = products.iter().map(|product| encrypted::party_seconds(product, packings.of_product(product)));
-    seconds.fold([0.0; 2], add).map(|seconds| seconds * 1e9 * machine.encryption)
 }
 
-/// All batches of a query.
-pub fn batches(batches: &[Batch], packings: &Packings, machine: &Machine) -> Nanoseconds {
+/// Seconds of encryption by the cost model, on this machine.
+pub fn scaled(seconds: [f64; 2], machine: &Machine) -> Nanoseconds {
+    [0, 1].map(|party| seconds[party] * 1e9 * machine.encryption[party])
+}
+
+/// All of a query: what its stocks lack is extended in `rounds`.
+pub fn query(
+    rounds: &[Round],
+    batches: &[Batch],
+    packings: &Packings,
+    making: Making,
+    machine: &Machine,
+) -> Nanoseconds {
+    let count = [0, 1].map(|sender| rounds.iter().map(|round| round.extended[sender]).sum());
+    let seconds = |product: &Product| encrypted::party_seconds(product, packings.of_product(product));
     let pieces = batches.iter().flat_map(|batch| &batch.pieces);
-    pieces.map(|piece| made(piece, packings, machine)).fold([0.0; 2], add)
+    let made = pieces.map(|piece| made(&piece.correlation, piece.method, seconds, machine));
+    made.fold(extended(count, making, machine), add)
 }
 
 /// A query's corrections from a dealer: both expand seeds, the client reads what is sent.
 pub fn dealt(plan: &Plan, machine: &Machine) -> Nanoseconds {
-    let offline = bill::offline(plan);
-    let expanded = offline.dealer_to_client as f64 * machine.byte_ns;
-    [expanded, expanded + offline.dealer_to_client as f64 * machine.byte_ns]
+    let expanded = bill::offline(plan).dealer_to_client as f64 * machine.byte_ns;
+    [expanded, 2.0 * expanded]
 }

@@ -9,6 +9,7 @@ use ptc_plan::step::{Step, StepOp, Value};
 use ptc_plan::two_party::encrypted::party_seconds;
 
 use crate::machine::Machine;
+use crate::offline::scaled;
 
 pub fn step(plan: &Plan, step: &Step, machine: &Machine) -> f64 {
     let value = |id: &ptc_plan::step::ValueId| &plan.values[id.0 as usize];
@@ -48,6 +49,6 @@ fn multiply_adds(x: &Value, results: usize) -> f64 {
 /// A product that is encrypted in the query: one party computes while the other waits.
 fn encrypting(plan: &Plan, step: &Step, machine: &Machine) -> f64 {
     let Some((product, packing)) = ptc_plan::inline::product(plan, step) else { return 0.0 };
-    let [server, client] = party_seconds(&product, &packing);
-    (server + client) * 1e9 * machine.encryption / machine.cores_each().max(1.0)
+    let [server, client] = scaled(party_seconds(&product, &packing), machine);
+    (server + client) / f64::from(machine.cores)
 }

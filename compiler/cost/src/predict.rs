@@ -15,12 +15,12 @@ use ptc_plan::two_party::piece::{Batch, batches};
 use ptc_plan::two_party::price::{Packings, parts, slottings};
 use ptc_plan::two_party::schedule::{Stock, schedule};
 
-use crate::offline::{self, Nanoseconds, add};
+use crate::offline::{self, Nanoseconds};
 use crate::online;
 use crate::profile::Profile;
 
 /// The part of the shorter of transfer and computing that is not hidden behind the longer.
-const IDLE: f64 = 0.5;
+const IDLE: f64 = 0.7;
 
 /// The digest by which each party says that it is ready for a query.
 const READY: u64 = FRAME_HEADER + 32;
@@ -113,10 +113,7 @@ impl Preparation {
             phase.exchange(parts.map(|parts| parts.sum()));
         }
         phase.sent = phase.sent.map(|sent| sent + READY);
-        let work = add(
-            offline::extending(&rounds, self.making, machine),
-            offline::batches(&self.batches, &self.packings, machine),
-        );
+        let work = offline::query(&rounds, &self.batches, &self.packings, self.making, machine);
         phase.timed(computing(work, self.batches.len(), profile), profile).side_by_side()
     }
 }
