@@ -8,6 +8,7 @@ pub mod base;
 pub mod batch;
 pub mod canonical;
 pub mod decompose;
+pub mod fit;
 pub mod fold;
 pub mod mask;
 pub mod options;
