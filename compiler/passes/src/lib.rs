@@ -10,6 +10,7 @@ pub mod canonical;
 pub mod decompose;
 pub mod fit;
 pub mod fold;
+pub mod lower;
 pub mod mask;
 pub mod options;
 pub mod order;
@@ -51,6 +52,7 @@ pub const PIPELINE: &[Pass] = &[
     },
     Pass { name: "mask", after: "publicly masked positions are not computed", run: |g, _| Ok(mask::run(g)) },
     Pass { name: "bounds", after: "every value has a bound", run: |g, o| Ok(ranges::run(g, o)) },
+    Pass { name: "lower", after: "no `relu` is chosen by a clear bit", run: |g, _| Ok(lower::run(g)) },
     Pass {
         name: "decompose",
         after: "secret functions are elementwise or a maximum",

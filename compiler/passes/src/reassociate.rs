@@ -31,6 +31,7 @@ use crate::order;
 use crate::rebuild::rebuild;
 
 mod chain;
+mod divide;
 mod mix;
 mod price;
 
@@ -39,7 +40,7 @@ use price::Prices;
 
 pub fn run(graph: &Graph) -> Graph {
     let mut prices = Prices::default();
-    let steps = [distribute, add, mix::run, group];
+    let steps = [distribute, add, mix::run, divide::run, group];
     steps.iter().fold(canonical::run(graph), |graph, step| canonical::run(&step(&graph, &mut prices)))
 }
 

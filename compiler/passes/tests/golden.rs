@@ -12,7 +12,9 @@ use ptc_ir::parse::parse;
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
 use ptc_passes::options::Options;
-use ptc_passes::{approximate, base, batch, canonical, decompose, fold, mask, ranges, reassociate, relocate, truncate};
+use ptc_passes::{
+    approximate, base, batch, canonical, decompose, fold, lower, mask, ranges, reassociate, relocate, truncate,
+};
 
 mod numbers;
 
@@ -56,6 +58,11 @@ fn fold_goldens() {
 #[test]
 fn mask_goldens() {
     check("mask", EXACT, mask::run);
+}
+
+#[test]
+fn lower_goldens() {
+    check("lower", RECIPE, lower::run);
 }
 
 #[test]

@@ -163,7 +163,20 @@ fn push_up(out: &mut Graph, x: NodeId, factor: Factor, uses: &HashMap<NodeId, us
                 None => return None,
             }
         }
-        (Add | Subtract, &[a, b]) => vec![push_up(out, a, factor, uses)?, push_up(out, b, factor, uses)?],
+        (Add | Subtract, &[a, b]) => {
+            let (into_a, into_b) = (push_up(out, a, factor, uses), push_up(out, b, factor, uses));
+            match (into_a, into_b, factor) {
+                (Some(a), Some(b), _) => vec![a, b],
+                // One side is multiplied for itself: no more elements than the sum has, and beside the other side's steps.
+                (Some(into_a), None, Factor::Row(by)) if out.node(b).shape == node.shape => {
+                    vec![into_a, out.derive(Multiply, &[b, by], b, "scaled")]
+                }
+                (None, Some(into_b), Factor::Row(by)) if out.node(a).shape == node.shape => {
+                    vec![out.derive(Multiply, &[a, by], a, "scaled"), into_b]
+                }
+                _ => return None,
+            }
+        }
         (
             Reshape { .. } | Permute { .. } | Slice { .. } | Broadcast { .. } | Sum { .. } | Scale { .. } | Negate,
             &[x],
