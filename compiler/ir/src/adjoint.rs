@@ -32,7 +32,7 @@ pub fn adjoint(
         MatMul { transpose_b } => matmul(x, inputs[1], *transpose_b, g),
         Negate => one(apply(Negate, g)),
         Scale { by } => one(apply(Scale { by: *by }, g)),
-        Offset { .. } | Rescale => one(g.clone()),
+        Offset { .. } | Rescale | Rest { .. } => one(g.clone()),
         Reshape { .. } => one(FloatTensor::new(x.shape.clone(), g.data.clone())),
         Permute { axes } => {
             let mut inverse = vec![0; axes.len()];
@@ -66,7 +66,8 @@ pub fn adjoint(
             let along = if norm > *eps { dot(y, g) } else { 0.0 };
             g.iter().zip(y).map(|(g, y)| (g - y * along) / norm.max(*eps)).collect()
         })),
-        Gather | Less | Not | And | Or | Xor | Compare { .. } | BitToReal | Levels { .. } | Table { .. } => vec![None; inputs.len()],
+        Gather | Less | Not | And | Or | Xor | Compare { .. } | BitToReal => vec![None; inputs.len()],
+        Levels { .. } | Table { .. } | BitTable { .. } => vec![None; inputs.len()],
         _ => one(elementwise(op, x, result, g)),
     }
 }

@@ -17,6 +17,7 @@ use ptc_plan::step::Fixed;
 
 use crate::decompose::derive;
 use crate::options::{Options, PassError};
+use crate::ranges;
 use crate::rebuild::rebuild;
 
 pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
@@ -89,10 +90,14 @@ impl Builder<'_> {
         self.out.node(id).bound.expect("bounds are found before approximation")
     }
 
-    /// A node of the recipe, whose values matter only within `low..high`.
+    /// A node of the recipe, whose values matter only within `low..high`; as sure as the bound of what the recipe is of.
     fn node(&mut self, op: Operator, inputs: &[NodeId], part: &str, low: f64, high: f64) -> NodeId {
+        let grade = match ranges::is_of_itself(&op) {
+            true => Grade::Proved,
+            false => self.bound(self.input()).grade,
+        };
         let id = derive(self.out, op, inputs, &self.like, part);
-        self.out.node_mut(id).bound = Some(Bound { low, high, grade: Grade::Proved });
+        self.out.node_mut(id).bound = Some(Bound { low, high, grade });
         id
     }
 

@@ -262,12 +262,16 @@ fn simple(out: &mut Graph, node: Node, op: Operator) -> NodeId {
     }
 }
 
-/// As [`Graph::derive`], for a node that is not yet in the graph.
+/// As [`Graph::derive`], for a node that is not yet in the graph. Without a `part` it takes the node's place, and is bounded
+/// as that is.
 pub fn derive(out: &mut Graph, op: Operator, inputs: &[NodeId], like: &Node, part: &str) -> NodeId {
     let id = out.derive(op, inputs, inputs[0], "");
     let node = out.node_mut(id);
     node.name = if part.is_empty() { like.name.clone() } else { format!("{}.{part}", like.name) };
     node.origin = like.origin;
     node.tolerance = like.tolerance;
+    if part.is_empty() {
+        node.bound = like.bound;
+    }
     id
 }

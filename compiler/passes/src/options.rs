@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub use ptc_ir::sensitivity::Gain;
+
 /// Ranges of named values, seen on samples.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Calibration {
@@ -9,6 +11,27 @@ pub struct Calibration {
     pub margin: f64,
     /// Smallest and largest value seen.
     pub seen: BTreeMap<String, (f64, f64)>,
+    /// Of weights that are matrices, by name.
+    pub norms: BTreeMap<String, Norms>,
+    /// For each output, by the name of a value, what errors of that value do to an element of the output.
+    pub gains: BTreeMap<String, BTreeMap<String, Gain>>,
+    /// How many samples were seen.
+    pub samples: u64,
+    /// Digest of model, sizes, weights and samples.
+    pub digest: String,
+}
+
+/// Sizes of a matrix, which bound products by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Norms {
+    /// Largest sum of the absolute values of a row, and of a column.
+    pub row_sum: f64,
+    pub column_sum: f64,
+    /// Largest Euclidean length of a row, and of a column.
+    pub row_length: f64,
+    pub column_length: f64,
+    /// Largest factor by which the matrix lengthens a vector, estimated from below.
+    pub spectral: f64,
 }
 
 impl Calibration {
@@ -109,7 +132,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            calibration: Calibration { margin: 2.0, seen: BTreeMap::new() },
+            calibration: Calibration { margin: 2.0, ..Calibration::default() },
             sampling: false,
             tolerance: None,
             recipes: Recipes::default(),
