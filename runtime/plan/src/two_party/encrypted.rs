@@ -13,6 +13,7 @@
 //! by itself, and of its first polynomial only the wanted coefficients.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use crate::file::Making;
 use crate::price::packed;
@@ -20,7 +21,7 @@ use crate::two_party::parameters::{Parameters, SETS};
 
 /// `X[batch, rows, inner] · W` in `Z_2^bits`. The client encrypts `X`; the server knows `W`, one `[inner, columns]` for each
 /// of the batch, of at most `factor_bits` bits as signed numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Product {
     pub batch: usize,
     pub rows: usize,
@@ -306,7 +307,26 @@ pub fn choose(product: &Product, making: Making) -> Packing {
 }
 
 /// The packing with which `product` costs least; none where it is too large for all parameters.
+///
+/// A model has few products, which are asked for again and again: what was found is kept.
 pub fn find(product: &Product, making: Making) -> Option<Packing> {
+    static FOUND: Mutex<BTreeMap<(Product, u32), Option<Packing>>> = Mutex::new(BTreeMap::new());
+    /// Beyond so many a process has other worries.
+    const MOST: usize = 1 << 14;
+    let key = (*product, making.second_bytes);
+    let known = || FOUND.lock().expect("nobody panics while keeping");
+    if let Some(found) = known().get(&key) {
+        return *found;
+    }
+    let found = search(product, making);
+    let mut known = known();
+    if known.len() < MOST {
+        known.insert(key, found);
+    }
+    found
+}
+
+fn search(product: &Product, making: Making) -> Option<Packing> {
     let second = f64::from(making.second_bytes);
     let mut best: Option<(f64, Packing)> = None;
     for packing in candidates(product) {
