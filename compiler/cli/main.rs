@@ -11,12 +11,14 @@ mod commands;
 mod failure;
 mod files;
 mod given;
+mod graph;
 mod labels;
 mod model;
 mod pool;
 mod progress;
 mod stats;
 mod tokens;
+mod trace;
 mod trust;
 mod weights;
 

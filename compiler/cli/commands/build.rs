@@ -7,6 +7,7 @@ use ptc_plan::price;
 use ptc_syntax::diagnostic;
 
 use crate::failure::Failure;
+use crate::graph::{self, GraphFormat};
 use crate::model::{self, ModelArguments};
 use crate::trust::TrustArguments;
 
@@ -30,21 +31,13 @@ pub struct Arguments {
     pub graph_format: GraphFormat,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub enum GraphFormat {
-    /// One node a line.
-    Text,
-    /// A drawing for Graphviz, coloured by who sees what.
-    Dot,
-}
-
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let start = Instant::now();
     let text = arguments.model.text()?;
     let mut request = arguments.model.request()?;
     let trust = arguments.trust.settle(&mut request)?;
     if let Some(pass) = &arguments.emit_graph {
-        return emit_graph(&arguments.model, &text, &request, pass, arguments.graph_format);
+        return graph::emit(&arguments.model, &request, pass, arguments.graph_format);
     }
     let built = ptc_driver::build(&arguments.model.model, &text, &request, trust).map_err(Failure::source)?;
     diagnostic::print(&built.warnings, &built.sources);
@@ -73,26 +66,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         eprintln!(
             "note: no ranges were measured, so rings are as wide as worst cases ask; `ptc calibrate` makes the plan cheaper"
         );
-    }
-    Ok(())
-}
-
-fn emit_graph(
-    model: &ModelArguments,
-    text: &str,
-    request: &ptc_driver::Request,
-    pass: &str,
-    format: GraphFormat,
-) -> Result<(), Failure> {
-    let names: Vec<&str> = ptc_passes::PIPELINE.iter().map(|pass| pass.name).collect();
-    if pass != "lower" && !names.contains(&pass) {
-        return Err(Failure::new(format!("there is no pass `{pass}`"), format!("passes: lower, {}", names.join(", "))));
-    }
-    let last = (pass != "lower").then_some(pass);
-    let graph = ptc_driver::graph(&model.model, text, request, last).map_err(Failure::source)?;
-    match format {
-        GraphFormat::Text => print!("{}", ptc_ir::print::print(&graph)),
-        GraphFormat::Dot => println!("{}", ptc_ir::dot::dot(&graph)),
     }
     Ok(())
 }

@@ -1,9 +1,15 @@
 //! `ptc explain`: what a plan does, costs, reveals and errs.
 
+use std::path::PathBuf;
+
 use ptc_plan::Plan;
+use ptc_report::Beside;
 
 use crate::failure::Failure;
+use crate::files;
+use crate::graph::{self, GraphFormat};
 use crate::model::ModelArguments;
+use crate::trace;
 use crate::trust::TrustArguments;
 
 /// Show every protocol step of a plan: ring, rounds, bytes, error, and what is revealed to whom
@@ -15,23 +21,98 @@ pub struct Arguments {
     pub model: ModelArguments,
     #[command(flatten)]
     pub trust: TrustArguments,
+    #[command(flatten)]
+    pub what: What,
     /// Machine-readable output.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["html", "emit"])]
     pub json: bool,
+    /// What both parties recorded with `ptc run --trace`, beside what was predicted. Given twice, once for each party.
+    #[arg(long = "trace", value_name = "FILE")]
+    pub traces: Vec<PathBuf>,
+    /// How `--emit graph` writes it.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text, requires = "emit")]
+    pub graph_format: GraphFormat,
+    /// The pass that `--emit graph` stops behind (`lower` for the graph before the first). Default: the last.
+    #[arg(long, value_name = "PASS", requires = "emit")]
+    pub after: Option<String>,
+}
+
+/// What is shown, where it is not all of it.
+#[derive(clap::Args)]
+#[group(multiple = false)]
+pub struct What {
+    /// Every value that is opened, what each message carries and what hides it, and what both parties know.
+    #[arg(long)]
+    pub leakage: bool,
+    /// The reasons for what a source line became.
+    #[arg(long, value_name = "[FILE:]LINE")]
+    pub why: Option<String>,
+    /// Write one page that needs no network: the graph, costs, tables, what is revealed.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the graph of a model behind a pass.
+    #[arg(long, value_enum)]
+    pub emit: Option<Emit>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum Emit {
+    Graph,
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let path = &arguments.model.model;
-    let plan = if path.extension().is_some_and(|extension| extension == "ptx") {
-        let mut request = arguments.model.request()?;
-        let trust = arguments.trust.settle(&mut request)?;
-        ptc_driver::build(path, &arguments.model.text()?, &request, trust).map_err(Failure::source)?.generated.plan
-    } else {
-        read_plan(path)?
-    };
-    let report = ptc_report::explain(&plan, &ptc_report::Beside::default());
-    print!("{}", if arguments.json { report.json() } else { report.text() });
+    let Arguments { what, traces, json, .. } = &arguments;
+    if what.emit.is_some() {
+        return emit(&arguments);
+    }
+    let plan = arguments.plan()?;
+    let traces = if traces.is_empty() { None } else { Some(trace::read(&plan, traces)?) };
+    let beside = Beside { traces, ..Beside::default() };
+    if let Some(line) = &what.why {
+        let why = ptc_report::why(&plan, &beside, line)?;
+        print!("{}", if *json { why.json() } else { why.text() });
+        return Ok(());
+    }
+    let report = ptc_report::explain(&plan, &beside);
+    match &what.html {
+        Some(path) => files::write(path, report.html().as_bytes())?,
+        None if what.leakage && *json => print!("{}", report.leakage.json()),
+        None if what.leakage => print!("{}", report.leakage_text()),
+        None if *json => print!("{}", report.json()),
+        None => print!("{}", report.text()),
+    }
     Ok(())
+}
+
+impl Arguments {
+    fn of_source(&self) -> bool {
+        self.model.model.extension().is_some_and(|extension| extension == "ptx")
+    }
+
+    fn plan(&self) -> Result<Plan, Failure> {
+        let path = &self.model.model;
+        if !self.of_source() {
+            return read_plan(path);
+        }
+        let mut request = self.model.request()?;
+        let trust = self.trust.settle(&mut request)?;
+        let built = ptc_driver::build(path, &self.model.text()?, &request, trust).map_err(Failure::source)?;
+        Ok(built.generated.plan)
+    }
+}
+
+fn emit(arguments: &Arguments) -> Result<(), Failure> {
+    if !arguments.of_source() {
+        return Err(Failure::new(
+            format!("`{}` is a plan, which has no graph any more", arguments.model.model.display()),
+            "give the model's `.ptx` file",
+        ));
+    }
+    let mut request = arguments.model.request()?;
+    arguments.trust.settle(&mut request)?;
+    let last = ptc_passes::PIPELINE.last().map_or("", |pass| pass.name);
+    let pass = arguments.after.as_deref().unwrap_or(last);
+    graph::emit(&arguments.model, &request, pass, arguments.graph_format)
 }
 
 pub fn read_plan(path: &std::path::Path) -> Result<Plan, Failure> {

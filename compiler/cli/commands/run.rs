@@ -12,6 +12,7 @@ use ptc_exec::run::Hooks;
 use ptc_exec::session::{Dial, Purpose, Role, Session};
 use ptc_exec::statistics::predict_pooled;
 use ptc_exec::tensors::{Tensors, check_given};
+use ptc_exec::trace::Trace;
 use ptc_net::{Channel, PeerError, tcp};
 use ptc_plan::Plan;
 use ptc_plan::file::{Input, Trust};
@@ -24,7 +25,7 @@ use crate::failure::Failure;
 use crate::given::Given;
 use crate::pool::KeyArguments;
 use crate::progress::Progress;
-use crate::{arrays, cache, files, labels, pool, stats, weights};
+use crate::{arrays, cache, files, labels, pool, stats, trace, weights};
 
 /// Run one party of a plan: 0 holds the weights, 1 the input
 ///
@@ -60,6 +61,9 @@ pub struct Arguments {
     /// Write rounds, bytes and seconds of each phase here, beside what the plan predicts.
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
+    /// Write what this party did when, round by round and step by step, one JSON object a line: for `ptc explain --trace`.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     #[command(flatten)]
     pub backend: BackendArguments,
 }
@@ -155,6 +159,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let dial = dial.as_mut().map(|dial| dial as Dial);
     let purpose = Purpose::Run { pool };
     let mut session = Session::open_for(purpose, role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
+    session.statistics.steps.trace = arguments.trace.as_ref().map(|_| Trace::default());
     let mut results = vec![];
     // The client knows how many there are; what the server gives is the same for each.
     for at in 0..session.queries as usize {
@@ -175,6 +180,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let measured = stats::collect(party, &plan, &session.statistics, &predicted);
     if let Some(path) = &arguments.stats {
         files::write(path, measured.json().as_bytes())?;
+    }
+    if let Some(path) = &arguments.trace {
+        let trace = trace::of_session(party, &plan, &session.statistics);
+        files::write(path, trace.to_lines().as_bytes())?;
     }
     publish(&results, arguments.output.as_deref(), labels.as_deref())?;
     eprint!("{}", measured.table());

@@ -156,6 +156,7 @@ fn row(facts: &Facts, at: usize, line: usize) -> StepRow {
         round: step.round,
         after: of.after,
         inputs,
+        each_round: of.rounds.iter().map(|round| round.sent).collect(),
         cost,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ptc_plan::bound::Grade;
 use ptc_plan::file::{self, Trust};
 use ptc_plan::leak;
-use ptc_plan::step::{Form, Owner, StepOp, ValueId};
+use ptc_plan::step::{Form, Owner, StepOp};
 use serde::Serialize;
 
 use crate::facts::Facts;
@@ -25,6 +25,12 @@ pub struct Leakage {
     pub public: Vec<Public>,
     /// What has to hold for all this to be true.
     pub assumptions: Vec<&'static str>,
+}
+
+impl Leakage {
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("text keys have a form in JSON") + "\n"
+    }
 }
 
 /// A result of the entry, or a value that the model opens on its way.
@@ -259,11 +265,6 @@ fn owner(owner: Owner) -> &'static str {
         Owner::Client => "client",
         Owner::Both => "both parties",
     }
-}
-
-/// Whether a value of the plan is secret: no party alone knows it.
-pub fn secret(facts: &Facts, id: ValueId) -> bool {
-    matches!(facts.value(id).form, Form::Share(_) | Form::Bits)
 }
 
 fn assumptions(trust: Trust) -> Vec<&'static str> {

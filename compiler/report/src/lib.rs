@@ -1,10 +1,12 @@
 //! Explain: what a plan does, costs, leaks and errs. It knows plans, and neither sources nor the runtime.
 //!
-//! [`explain`] gathers everything into a [`Report`], which has a form as text and as JSON.
+//! [`explain`] gathers everything into a [`Report`], which has a form as text, as JSON and as a page; [`why`] gives
+//! the reasons for one source line.
 
 pub mod beside;
 mod collect;
 mod facts;
+mod html;
 mod layers;
 pub mod leakage;
 mod lines;
@@ -15,6 +17,7 @@ mod sums;
 mod text;
 pub mod trace;
 mod units;
+pub mod why;
 
 use ptc_plan::Plan;
 
@@ -26,7 +29,8 @@ pub fn explain(plan: &Plan, beside: &Beside) -> Report {
     collect::report(&facts::Facts::of(plan, beside))
 }
 
-/// What anybody learns, and nothing else.
-pub fn leakage_text(report: &Report) -> String {
-    text::leakage(report)
+/// Why a source line (`LINE` or `FILE:LINE`) became what it is.
+pub fn why(plan: &Plan, beside: &Beside, line: &str) -> Result<why::Why, why::WhyError> {
+    let facts = facts::Facts::of(plan, beside);
+    why::why(&facts, &lines::gather(&facts), line)
 }

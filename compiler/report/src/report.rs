@@ -337,7 +337,10 @@ pub struct StepRow {
     pub round: u32,
     /// The step that it waits for.
     pub after: Option<usize>,
+    /// The steps whose results it reads.
     pub inputs: Vec<usize>,
+    /// Bytes that server and client send in each of its rounds.
+    pub each_round: Vec<[u64; 2]>,
     #[serde(flatten)]
     pub cost: Cost,
 }
@@ -346,6 +349,16 @@ impl Report {
     /// A table for people, at most 120 columns wide.
     pub fn text(&self) -> String {
         crate::text::text(self)
+    }
+
+    /// What anybody learns, and nothing else.
+    pub fn leakage_text(&self) -> String {
+        crate::text::leakage(self)
+    }
+
+    /// A page that needs nothing else.
+    pub fn html(&self) -> String {
+        crate::html::page(self)
     }
 
     pub fn json(&self) -> String {

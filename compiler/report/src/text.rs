@@ -7,11 +7,13 @@ mod leakage;
 mod lines;
 mod measured;
 mod paper;
+mod why;
 
 use lines::Columns;
 use paper::{put, wrapped};
 
 pub use leakage::leakage;
+pub use why::why;
 
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
