@@ -259,9 +259,7 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
             if local <= least + SLACK { local.max(1) } else { least }
         }
         Operator::Compare { threshold } => graph.node(x).compared_bits(*threshold),
-        Operator::Exp2 { octaves, rounds } => {
-            Exp2::for_range(*octaves, frac(graph, user), *rounds).input_bits(x_frac)
-        }
+        Operator::Exp2 { octaves, rounds } => Exp2::for_range(*octaves, frac(graph, user), *rounds).input_bits(x_frac),
         Operator::Levels { low, step, count } => {
             let scale = graph.node(x).level_scale(*low, *step, *count);
             scale.index_bits + scale.shift

@@ -11,7 +11,7 @@ use ptc_ir::Graph;
 use ptc_ir::parse::parse;
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
-use ptc_passes::options::Options;
+use ptc_passes::options::{Maximum, Options, Power, Recipes, Rounds};
 use ptc_passes::{
     approximate, base, batch, canonical, decompose, fold, lower, mask, ranges, reassociate, relocate, truncate,
 };
@@ -68,6 +68,22 @@ fn lower_goldens() {
 #[test]
 fn decompose_goldens() {
     check("decompose", RECIPE, |graph| decompose::run(graph, &Options::default()));
+}
+
+/// Fewest rounds.
+fn few(maximum: Maximum) -> Options {
+    let recipes = Recipes { maximum, power: Power::Wide, rounds: Rounds::Few, ..Recipes::default() };
+    Options { recipes, ..Options::default() }
+}
+
+#[test]
+fn decompose_few_goldens() {
+    check("decompose_few", RECIPE, |graph| decompose::run(graph, &few(Maximum::Levels)));
+}
+
+#[test]
+fn decompose_bound_goldens() {
+    check("decompose_bound", RECIPE, |graph| decompose::run(graph, &few(Maximum::Bound)));
 }
 
 #[test]
