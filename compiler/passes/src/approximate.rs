@@ -7,7 +7,11 @@
 //! After: every secret node is one protocol step or local. Each recipe used is noted with the bound on its error.
 
 mod activation;
+mod lines;
 mod normalised;
+mod tables;
+
+use std::collections::HashMap;
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Bound, Grade, Node, NodeId, Op, Visibility};
@@ -16,18 +20,20 @@ use ptc_plan::operator::Operator;
 use ptc_plan::step::Fixed;
 
 use crate::decompose::derive;
-use crate::options::{Options, PassError};
+use crate::fit::function::Function;
+use crate::options::{Normal, Options, PassError, Ramp};
 use crate::ranges;
 use crate::rebuild::rebuild;
 
 pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     let mut errors = vec![];
+    let mut fits = Fits::default();
     let out = rebuild::<std::convert::Infallible>(graph, |out, _, node| {
         let op = match &node.op {
             Op::Apply(op) if node.visibility == Visibility::Secret => op.clone(),
             _ => return Ok(out.push(node)),
         };
-        let mut builder = Builder { out, like: node, options };
+        let mut builder = Builder { out, like: node, options, fits: &mut fits };
         match builder.expand(&op) {
             Ok(id) => Ok(id),
             Err(error) => {
@@ -41,27 +47,41 @@ pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
+/// What was fitted in this run; layers ask for the same again and again.
+#[derive(Default)]
+pub struct Fits {
+    /// By function, bound, tolerance and fraction bits.
+    lines: HashMap<(Function, [u64; 4]), Result<lines::Lines, f64>>,
+    /// By function, range and tolerance.
+    tables: HashMap<(Function, [u64; 3]), Result<tables::Tables, f64>>,
+}
+
 /// Appends the nodes of one recipe, named after the node it replaces.
 struct Builder<'a> {
     out: &'a mut Graph,
     like: Node,
     options: &'a Options,
+    fits: &'a mut Fits,
 }
 
 impl Builder<'_> {
     fn expand(&mut self, op: &Operator) -> Result<NodeId, PassError> {
         let tolerance = self.like.tolerance.or(self.options.tolerance);
+        let by_tables = self.options.recipes.normal == Normal::Tables;
+        let by_lines = self.options.recipes.ramp == Ramp::Lines;
         match op {
             Operator::Relu => Ok(activation::relu(self)),
+            Operator::Gelu if by_lines => lines::ramp(self, Function::Gelu, tolerance),
+            Operator::Silu if by_lines => lines::ramp(self, Function::Silu, tolerance),
+            Operator::Tanh => lines::ramp(self, Function::Tanh, tolerance),
+            Operator::Sigmoid => lines::ramp(self, Function::Sigmoid, tolerance),
             Operator::Gelu => activation::smooth_ramp(self, activation::GELU, tolerance),
             Operator::Silu => activation::smooth_ramp(self, activation::SILU, tolerance),
             Operator::Exp => activation::exp(self),
+            Operator::Rsqrt if by_tables => tables::normalised(self, Function::Rsqrt, tolerance),
+            Operator::Reciprocal if by_tables => tables::normalised(self, Function::Reciprocal, tolerance),
             Operator::Rsqrt => normalised::rsqrt(self),
             Operator::Reciprocal => normalised::reciprocal(self),
-            Operator::Tanh | Operator::Sigmoid => Err(self.error(
-                format!("`{}` of a secret value has no protocol", op.name()),
-                "use `gelu`, `silu` or `relu`, or compute it on a value that one party may see",
-            )),
             Operator::Gather => Err(self.error(
                 "a table that one party hides is indexed by what the other hides".to_string(),
                 "declare the table `@public` (the look-up is then the client's own), or multiply by a one-hot vector",
@@ -106,6 +126,14 @@ impl Builder<'_> {
         let id = self.node(op, inputs, part, low, high);
         self.out.node_mut(id).bound = Some(Bound { low, high, grade: Grade::Gated });
         id
+    }
+
+    /// One output of a table.
+    fn output_of(&mut self, table: NodeId, output: usize, part: &str, most: f64) -> NodeId {
+        let slice = Operator::Slice { axis: 0, start: output, length: 1 };
+        let slice = self.node(slice, &[table], part, -most, most);
+        let shape = self.out.node(table).shape[1..].to_vec();
+        self.node(Operator::Reshape { shape }, &[slice], part, -most, most)
     }
 
     /// `x` with `frac` fraction bits; what an outer pass knows of its bound stays.

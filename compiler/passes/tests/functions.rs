@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ptc_ir::Graph;
 use ptc_ir::evaluate::{self, Tensors};
 use ptc_ir::graph::{GraphOutput, Node, NodeId, Op, Visibility};
-use ptc_passes::options::{Calibration, Options};
+use ptc_passes::options::{Calibration, Normal, Options, Ramp, Recipes};
 use ptc_passes::{approximate, base, decompose, ranges, truncate};
 use ptc_plan::file::{InputKind, Origin};
 use ptc_plan::float::FloatTensor;
@@ -56,6 +56,12 @@ fn numbers(count: usize, scale: f32, seed: u64) -> Vec<f32> {
 }
 
 fn check(op: Operator, shape: &[usize], keep: Option<Vec<f32>>, tolerance: f32) {
+    for recipes in [Recipes::default(), Recipes { ramp: Ramp::Lines, normal: Normal::Tables, ..Recipes::default() }] {
+        check_recipes(op.clone(), shape, keep.clone(), tolerance, recipes);
+    }
+}
+
+fn check_recipes(op: Operator, shape: &[usize], keep: Option<Vec<f32>>, tolerance: f32, recipes: Recipes) {
     let count: usize = shape.iter().product();
     let columns = *shape.last().unwrap();
     let before = graph(op, shape, keep.as_ref().map(|_| [columns]).as_ref().map(|s| s.as_slice()));
@@ -71,7 +77,7 @@ fn check(op: Operator, shape: &[usize], keep: Option<Vec<f32>>, tolerance: f32) 
     assert_eq!(ptc_ir::verify::verify(&exact), vec![], "after decompose");
     compare("decompose", &evaluate::outputs(&exact, &inputs, &parameters).unwrap(), &expected, 1e-5);
 
-    let options = Options { calibration: calibrate(&exact, &inputs, &parameters), ..Options::default() };
+    let options = Options { calibration: calibrate(&exact, &inputs, &parameters), recipes, ..Options::default() };
     let ranged = ranges::run(&base::run(&before), &options);
     let ranged = ranges::run(&decompose::run(&ranged, &options), &options);
     let near = approximate::run(&ranged, &options).unwrap();
@@ -116,6 +122,12 @@ fn gelu_stays_within_its_bound() {
 #[test]
 fn silu_stays_within_its_bound() {
     check(Operator::Silu, &[16, 64], None, 6.7e-3);
+}
+
+#[test]
+fn tanh_and_sigmoid_stay_within_their_bounds() {
+    check(Operator::Tanh, &[16, 64], None, 2.7e-3);
+    check(Operator::Sigmoid, &[16, 64], None, 2.7e-3);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub fn certify(f: Function, polynomial: &[f64], origin: f64, on: Interval) -> f6
         let ends = low.abs().max(high.abs());
         seen = seen.max(ends);
         let offset = Interval::new(part.low - origin, (part.high - origin).max(part.low - origin));
-        let bend = f.curvature(part).subtract(evaluate_interval(&bend, offset));
+        let bend = f.curvature(part).minus(evaluate_interval(&bend, offset));
         let above = part.width() * part.width() / 8.0 * bend.max_abs();
         let middle = part.middle();
         let least = middle <= part.low || middle >= part.high;
@@ -48,7 +48,7 @@ pub fn evaluate(polynomial: &[f64], x: f64) -> f64 {
 }
 
 fn evaluate_interval(polynomial: &[f64], x: Interval) -> Interval {
-    polynomial.iter().rev().fold(Interval::point(0.0), |sum, c| sum.multiply(x).add(Interval::point(*c)))
+    polynomial.iter().rev().fold(Interval::point(0.0), |sum, c| sum.times(x).plus(Interval::point(*c)))
 }
 
 fn second_derivative(polynomial: &[f64]) -> Vec<f64> {

@@ -96,23 +96,23 @@ impl Function {
             Function::Gelu => {
                 let square = on.square();
                 let density = square.falling(|s| (-s / 2.0).exp(), VALUE_ERROR).scale((2.0 * PI).sqrt().recip());
-                density.multiply(Interval::point(2.0).subtract(square))
+                density.times(Interval::point(2.0).minus(square))
             }
             // 2s' + x·s'', s' = s·(1 - s), s'' = s'·(1 - 2s)
             Function::Silu => {
                 let s = on.rising(sigmoid, VALUE_ERROR);
-                let slope = s.multiply(one.subtract(s));
-                let bend = slope.multiply(one.subtract(s.scale(2.0)));
-                slope.scale(2.0).add(on.multiply(bend))
+                let slope = s.times(one.minus(s));
+                let bend = slope.times(one.minus(s.scale(2.0)));
+                slope.scale(2.0).plus(on.times(bend))
             }
             Function::Sigmoid => {
                 let s = on.rising(sigmoid, VALUE_ERROR);
-                s.multiply(one.subtract(s)).multiply(one.subtract(s.scale(2.0)))
+                s.times(one.minus(s)).times(one.minus(s.scale(2.0)))
             }
             // -2·t·(1 - t²)
             Function::Tanh => {
                 let t = on.rising(f64::tanh, VALUE_ERROR);
-                t.scale(-2.0).multiply(one.subtract(t.square()))
+                t.scale(-2.0).times(one.minus(t.square()))
             }
             Function::Exp => on.rising(f64::exp, VALUE_ERROR),
             Function::Reciprocal => on.falling(|x| 2.0 / (x * x * x), VALUE_ERROR),

@@ -33,15 +33,15 @@ impl Interval {
         Interval { low: low.next_down(), high: high.next_up() }
     }
 
-    pub fn add(self, other: Interval) -> Interval {
+    pub fn plus(self, other: Interval) -> Interval {
         Interval::outward(self.low + other.low, self.high + other.high)
     }
 
-    pub fn subtract(self, other: Interval) -> Interval {
+    pub fn minus(self, other: Interval) -> Interval {
         Interval::outward(self.low - other.high, self.high - other.low)
     }
 
-    pub fn multiply(self, other: Interval) -> Interval {
+    pub fn times(self, other: Interval) -> Interval {
         let ends = [self.low * other.low, self.low * other.high, self.high * other.low, self.high * other.high];
         let low = ends.iter().copied().fold(f64::INFINITY, f64::min);
         Interval::outward(low, ends.iter().copied().fold(f64::NEG_INFINITY, f64::max))
@@ -66,6 +66,6 @@ impl Interval {
     }
 
     pub fn scale(self, by: f64) -> Interval {
-        self.multiply(Interval::point(by))
+        self.times(Interval::point(by))
     }
 }
