@@ -61,6 +61,37 @@ output "e" client %8
     assert_eq!(squares, [0, 0]);
 }
 
+/// Chains that do not read one another take the rounds of the longest, however many there are.
+#[test]
+fn independent_chains_take_the_rounds_of_the_longest() {
+    let chains = |lengths: &[usize]| {
+        let (mut body, mut results, mut next) = (String::new(), vec![], 3);
+        for &length in lengths {
+            let mut x = 2;
+            for _ in 0..length {
+                body += &format!(
+                    "%{next} = square %{x} : secret real[4, 8] \"s\" ring(40, 24) bound(0, 64, calibrated) @0\n\
+                     %{after} = rescale %{next} : secret real[4, 8] \"t\" ring(40, 12) bound(0, 64, calibrated) @0\n",
+                    after = next + 1
+                );
+                x = next + 1;
+                next += 2;
+            }
+            results.push(x);
+        }
+        for (at, x) in results.iter().enumerate() {
+            let id = next + at;
+            body += &format!("%{id} = reveal %{x} {{to: client, reason: \"r\"}} : client real[4, 8] \"r{at}\" @0\n");
+        }
+        (0..results.len()).for_each(|at| body += &format!("output \"r{at}\" client %{}\n", next + at));
+        price::total(&plan(&body)).0.rounds
+    };
+    let alone: Vec<u64> = (0..4).map(|length| chains(&[length])).collect();
+    assert_eq!(alone, [1, 3, 5, 7]);
+    assert_eq!(chains(&[1, 1, 1, 1, 1]), alone[1]);
+    assert_eq!(chains(&[1, 3, 0, 2]), alone[3]);
+}
+
 #[test]
 fn steps_stand_behind_what_they_read() {
     let plan = plan(
