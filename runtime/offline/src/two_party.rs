@@ -3,17 +3,19 @@
 //! How each correlation is made is in [`ptc_plan::two_party`], the order of messages in its `schedule`, their prices in its
 //! `price`. A session starts with base transfers both ways, and the client's public keys; both are fresh, and secrets are
 //! zeroed when the session goes. Each protocol's security is said at its head: [`product`], [`triple`], [`bits`],
-//! [`comparison`], [`rotation`], [`encrypted`], [`slotwise`]. All of them are semi-honest.
+//! [`comparison`], [`rotation`], [`rows`], [`matrices`], [`encrypted`], [`slotwise`]. All of them are semi-honest.
 
 mod assembly;
 mod bits;
 mod comparison;
 mod encrypted;
 mod made;
+mod matrices;
 mod piece;
 mod product;
 mod query;
 mod rotation;
+mod rows;
 mod slotwise;
 pub mod spent;
 mod stock;

@@ -1,12 +1,13 @@
 //! How two parties alone make the correlations of a plan, and what that costs, exactly.
 //!
-//! Products of matrices are made by homomorphic encryption: the client sends its mask encrypted, the server answers
+//! Large products of matrices are made by homomorphic encryption: the client sends its mask encrypted, the server answers
 //! ([`products`], priced in [`encrypted`]); so are many and wide products of elements ([`slotwise`], priced in
-//! [`elementwise`]). Everything else comes from random oblivious transfers ([`transfers`], extended
-//! as [`transfer`] says) and from *corrections*, by which a sender turns what its transfers happened to yield into what
-//! was asked for. Transfers go both ways; index 0 is what the server sends, 1 what the client does.
+//! [`elementwise`]). Everything else, small products of matrices too ([`matrices`]), comes from random oblivious transfers
+//! ([`transfers`], extended as [`transfer`] says) and from *corrections*, by which a sender turns what its transfers
+//! happened to yield into what was asked for. Where there are two ways, [`ways`] says which is taken. Transfers go both
+//! ways; index 0 is what the server sends, 1 what the client does.
 //!
-//! Long correlations are made in [`pieces`], pieces that follow each other in [`batches`]; what is sent when is in
+//! Long correlations are made in [`piece`]s that follow each other in batches; what is sent when is in
 //! [`schedule`], and what that costs in [`price`].
 
 use crate::bill::Correlation;
@@ -18,6 +19,7 @@ use crate::two_party::encrypted::Product;
 pub mod elementwise;
 pub mod encrypted;
 pub mod feasible;
+pub mod matrices;
 pub mod parameters;
 pub mod piece;
 pub mod price;
@@ -65,7 +67,9 @@ pub fn by_transfers(correlation: &Correlation) -> Transfers {
     let server = |share: Share| [share, Share::default()];
     let both = |share: Share| [share; 2];
     match *correlation {
-        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => Transfers::default(),
+        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => matrices::side(correlation)
+            .and_then(|side| matrices::shares(correlation, side))
+            .expect("a product that can be made from transfers"),
         // The client's products with random bits, and by which of them the server's bits differ from those.
         StaticMul { count, period, bits, factor_bits, .. } => {
             let bytes = plane_bytes(period, factor_bits as usize);

@@ -157,7 +157,7 @@ fn together(correlation: &Correlation, masks: Vec<Share>, shares: Vec<Share>, ba
 }
 
 /// Each matrix of `x[batch, rows, columns]`, transposed.
-fn turned(x: &Share, batch: usize, rows: usize, columns: usize) -> Share {
+pub fn turned(x: &Share, batch: usize, rows: usize, columns: usize) -> Share {
     let mut data = Vec::with_capacity(x.len());
     (0..batch).for_each(|at| data.extend(transpose(&x.data[at * rows * columns..][..rows * columns], rows, columns)));
     Share { bits: x.bits, data }

@@ -1,5 +1,6 @@
 //! A piece of a correlation made from transfers: which protocol makes which kind.
 
+use ptc_kernels::Backend;
 use ptc_plan::bill::Correlation;
 use ptc_plan::step::Party;
 use ptc_ring::Prg;
@@ -7,17 +8,18 @@ use ptc_ring::Prg;
 use super::made::Started;
 use super::rotation::{Tables, rotated};
 use super::transfers::Transfers;
-use super::{bits, comparison, triple};
+use super::{bits, comparison, matrices, triple};
 
 /// What `party` does first for `correlation`; see [`Started`]. `transfers` are as many as
-/// [`ptc_plan::two_party::transfers`] says, `weights` the factor of a static product at the server; what strings do not
-/// yield is drawn from `stream`. Panics for what is made by encryption.
+/// [`ptc_plan::two_party::by_transfers`] says, `weights` the factor of a static product at the server; what strings do not
+/// yield is drawn from `stream`.
 pub fn start(
     correlation: &Correlation,
     party: Party,
     transfers: Transfers,
     weights: Option<&[u64]>,
     stream: &mut Prg,
+    backend: &dyn Backend,
 ) -> Started {
     match *correlation {
         Correlation::StaticMul { count, period, bits, factor_bits, .. } => match party {
@@ -39,7 +41,7 @@ pub fn start(
             rotated(party, count, tables, transfers, stream)
         }
         Correlation::StaticMatMul { .. } | Correlation::CrossMatMul { .. } | Correlation::MatMul { .. } => {
-            panic!("made by encryption")
+            matrices::start(correlation, party, transfers, weights, backend)
         }
     }
 }

@@ -55,7 +55,8 @@ pub fn run(
     let of_bill = session.plan.bill.iter().zip(counts).map(|((step, whole), count)| (*step, whole.clone(), count));
     let assembly = Mutex::new(Assembly::new(session.party, session.plan.steps, of_bill));
     let Session { party, backend, plan, keys, transfers: ends, sent, received, seed, spent, .. } = session;
-    let query = Query { party: *party, plan, seed, spent, weights, places: &places, assembly: &assembly };
+    let query =
+        Query { party: *party, plan, seed, spent, backend: &**backend, weights, places: &places, assembly: &assembly };
     let mut stocks = Stocks { ends, sent, received };
     thread::scope(|scope| {
         let (corrected, unfinished) = sync_channel(UNFINISHED);
@@ -63,10 +64,10 @@ pub fn run(
         let ((hold, wraps), (shared, products)) = (self::channel(), self::channel());
         let query = &query;
         let finisher = scope.spawn(move || query.finish_all(unfinished, hold));
-        let (keys, backend) = (&*keys, &**backend);
+        let keys = &*keys;
         let encrypter = scope.spawn(move || match keys {
-            Keys::Server(matrices, elements) => query.multiply_all((matrices, elements), backend, undone, made, shared),
-            Keys::Client(matrices, elements) => query.encrypt_all((matrices, elements), backend, undone, made, shared),
+            Keys::Server(matrices, elements) => query.multiply_all((matrices, elements), undone, made, shared),
+            Keys::Client(matrices, elements) => query.encrypt_all((matrices, elements), undone, made, shared),
         });
         let mut others = Others { corrected, jobs, messages, wraps, products };
         let spoken = query.speak(&rounds, channel, &mut stocks, &mut others, tell);
@@ -114,6 +115,7 @@ struct Query<'a> {
     plan: &'a Made,
     seed: &'a Seed,
     spent: &'a Spent,
+    backend: &'a dyn Backend,
     weights: &'a Weights<'a>,
     /// By batch.
     places: &'a [Vec<Place>],
@@ -247,13 +249,15 @@ impl Query<'_> {
         let begin = |(at, transfers, number, expected): (usize, Transfers, u64, usize)| {
             let correlation = &self.by_transfers(batch, at);
             let weights = match *correlation {
-                Correlation::StaticMul { weight, .. } if self.party == Party::Server => {
+                Correlation::StaticMul { weight, .. } | Correlation::StaticMatMul { weight, .. }
+                    if self.party == Party::Server =>
+                {
                     Some(weight_of(self.weights, weight))
                 }
                 _ => None,
             };
             let started = self.spent.time(kind(correlation), || {
-                start(correlation, self.party, transfers, weights, &mut self.stream(number))
+                start(correlation, self.party, transfers, weights, &mut self.stream(number), self.backend)
             });
             (at, started, expected)
         };
@@ -321,7 +325,6 @@ impl Query<'_> {
     fn multiply_all(
         &self,
         (matrices, elements): (&ServerKeys, &slotwise::ServerKeys),
-        backend: &dyn Backend,
         jobs: Receiver<Job>,
         messages: Sender<Vec<u8>>,
         shared: Sender<Vec<Shared>>,
@@ -341,7 +344,16 @@ impl Query<'_> {
                     continue;
                 }
                 let parts = self.spent.time(ENCRYPTION, || {
-                    multiply(correlation, matrices, packings, backend, self.weights, stream, &mut rest, &mut message)
+                    multiply(
+                        correlation,
+                        matrices,
+                        packings,
+                        self.backend,
+                        self.weights,
+                        stream,
+                        &mut rest,
+                        &mut message,
+                    )
                 })?;
                 self.put(place, parts);
             }
@@ -357,7 +369,6 @@ impl Query<'_> {
     fn encrypt_all(
         &self,
         (matrices, elements): (&ClientKeys, &slotwise::ClientKeys),
-        backend: &dyn Backend,
         jobs: Receiver<Job>,
         messages: Sender<Vec<u8>>,
         shared: Sender<Vec<Shared>>,
@@ -392,7 +403,7 @@ impl Query<'_> {
                                 shares.push(self.spent.time(SLOTS, opening)?);
                             }
                             Awaiting::Matrices(place, asked) => {
-                                let opening = || opened(asked, matrices, packings, backend, &mut rest);
+                                let opening = || opened(asked, matrices, packings, self.backend, &mut rest);
                                 self.put(place, self.spent.time(ENCRYPTION, opening)?);
                             }
                         }

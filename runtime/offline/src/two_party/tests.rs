@@ -11,11 +11,16 @@ use ptc_ot::block::{Block, Blocks};
 use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, Part as Wire, bill};
 use ptc_plan::file::{Making, Trust};
-use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::step::{Exp2, Fixed, Form, Method, Owner, Party, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party::by_transfers as needed;
+use ptc_plan::two_party::piece::pieces;
 use ptc_plan::two_party::price;
+use ptc_plan::two_party::transfer::Extension;
+use ptc_plan::two_party::ways::methods;
 use ptc_ring::Seed;
 use ptc_ring::tensor::{clear_tail, mask};
+
+mod matrices;
 
 use super::Session;
 use super::piece::start;
@@ -57,8 +62,8 @@ fn make(correlation: &Correlation, weights: &[u64], seed: u8) -> [Vec<Part>; 2] 
     let seed = Seed::from_bytes([seed; 32]);
     let [of_server, of_client] = ready(correlation, &seed);
     let [server, client] = needed(correlation);
-    let at_server = start(correlation, Party::Server, of_server, Some(weights), &mut seed.stream(1, 0));
-    let at_client = start(correlation, Party::Client, of_client, None, &mut seed.stream(1, 1));
+    let at_server = start(correlation, Party::Server, of_server, Some(weights), &mut seed.stream(1, 0), &Portable);
+    let at_client = start(correlation, Party::Client, of_client, None, &mut seed.stream(1, 1), &Portable);
     assert_eq!(at_server.message.len() as u64, server.bytes, "the server's message for {correlation:?}");
     assert_eq!(at_client.message.len() as u64, client.bytes, "the client's message for {correlation:?}");
     let (to_client, to_server) = (at_server.message.clone(), at_client.message.clone());
@@ -141,22 +146,26 @@ fn copy(part: &Part) -> Part {
 
 /// Factors of a plan whose one step multiplies by `weights`.
 fn factors(correlation: &Correlation, weights: &[u64]) -> Factors {
-    let Correlation::StaticMul { count, period, bits, factor_bits, .. } = *correlation else {
-        return Factors::default();
+    let (op, shapes, bits) = match *correlation {
+        Correlation::StaticMul { count, period, bits, factor_bits, .. } => {
+            let op = StepOp::StaticMul { owner: Party::Server, factor_bits };
+            (op, [vec![count], vec![period], vec![count]], bits)
+        }
+        Correlation::StaticMatMul { rows, inner, columns, bits, factor_bits, .. } => {
+            let op = StepOp::StaticMatMul { owner: Party::Server, factor_bits };
+            (op, [vec![rows, inner], vec![inner, columns], vec![rows, columns]], bits)
+        }
+        _ => return Factors::default(),
     };
-    let value = |len: usize, form| Value { name: "value".into(), shape: vec![len], form, bound: None, error: None };
+    let value =
+        |shape: &Vec<usize>, form| Value { name: "value".into(), shape: shape.clone(), form, bound: None, error: None };
     let fixed = Fixed { bits, frac: 0 };
-    let step = Step {
-        op: StepOp::StaticMul { owner: Party::Server, factor_bits },
-        inputs: vec![ValueId(0), ValueId(1)],
-        outputs: vec![ValueId(2)],
-        round: 0,
-        origin: 0,
-        method: None,
-    };
-    let share = || value(count, Form::Share(fixed));
+    let step =
+        Step { op, inputs: vec![ValueId(0), ValueId(1)], outputs: vec![ValueId(2)], round: 0, origin: 0, method: None };
+    let share = |shape| value(shape, Form::Share(fixed));
+    let [x, weight, product] = &shapes;
     let plan = Plan {
-        values: vec![share(), value(period, Form::Encoded(Owner::Server, fixed)), share()],
+        values: vec![share(x), value(weight, Form::Encoded(Owner::Server, fixed)), share(product)],
         steps: vec![step],
         ..empty()
     };
@@ -262,6 +271,9 @@ fn messages_of_another_length_are_refused() {
     for correlation in [
         Correlation::StaticMul { weight: ValueId(1), count, period: 7, bits: 20, factor_bits: 9 },
         Correlation::CrossMul { count, period: 7, bits: 20 },
+        Correlation::StaticMatMul { weight: ValueId(1), rows: 3, inner: 7, columns: 1, bits: 20, factor_bits: 9 },
+        Correlation::CrossMatMul { rows: 3, inner: 7, columns: 2, bits: 20 },
+        Correlation::MatMul { batch: 2, rows: 3, inner: 7, columns: 2, transpose_b: true, bits: 20 },
         Correlation::Mul { count, each: 1, bits: 20 },
         Correlation::Square { count, bits: 20 },
         Correlation::Wrap { count, bits: 5 },
@@ -280,7 +292,7 @@ fn messages_of_another_length_are_refused() {
                 }
                 let [server, client] = ready(&correlation, &seed);
                 let transfers = if party == Party::Server { server } else { client };
-                let started = start(&correlation, party, transfers, Some(&[0; 7]), &mut seed.stream(1, 0));
+                let started = start(&correlation, party, transfers, Some(&[0; 7]), &mut seed.stream(1, 0), &Portable);
                 let refused = started.finish(&vec![0; length]).err();
                 assert!(
                     matches!(refused, Some(PeerError::WrongLength { found, .. }) if found == length),
@@ -351,8 +363,11 @@ fn empty() -> Plan {
 }
 
 /// Two queries of one session: every correlation is what a dealer would have dealt, and traffic is what the plan says.
-fn check_session(making: Making) {
-    let (plan, weights) = every_kind();
+fn check_session(making: Making, method: Option<Method>) {
+    let (mut plan, weights) = every_kind();
+    for step in &mut plan.steps {
+        step.method = method.filter(|method| methods(&plan.values, step).contains(method));
+    }
     let (mut server, mut client) = memory::pair();
     let play = |party: Party, channel: &mut memory::Memory| {
         let factor = |id: ValueId| &weights[id.0 as usize][..];
@@ -393,12 +408,24 @@ fn check_session(making: Making) {
 
 #[test]
 fn sessions_make_every_kind() {
-    check_session(Making::FAST);
+    check_session(Making::FAST, None);
 }
 
 #[test]
 fn silent_sessions_make_every_kind() {
-    check_session(Making::SPARING);
+    check_session(Making::SPARING, None);
+}
+
+#[test]
+fn every_field_extends_transfers() {
+    for (bits, method) in [(1, Method::Transfers), (2, Method::Encrypted), (8, Method::Transfers)] {
+        check_session(Making { extension: Extension::Subfield { bits }, ..Making::FAST }, Some(method));
+    }
+}
+
+#[test]
+fn silent_sessions_without_encryption() {
+    check_session(Making::SPARING, Some(Method::Transfers));
 }
 
 #[test]

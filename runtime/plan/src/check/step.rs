@@ -16,6 +16,9 @@ const MAX_TABLE_ELEMENTS: usize = 1 << 34;
 /// The step's own rule; that its inputs are defined has been checked.
 pub(super) fn check(plan: &Plan, step: &Step) -> Result<(), String> {
     check_kind(plan, step)?;
+    if let Some(reason) = feasible::refused(plan, step) {
+        return Err(reason.into());
+    }
     match feasible::too_large(plan, step) {
         Some(product) => Err(feasible::describe(&product)),
         None => Ok(()),

@@ -84,6 +84,7 @@ pub(crate) fn example() -> Plan {
         model: "Example".into(),
         entry: "infer".into(),
         dims: vec![("S".into(), 32)],
+        batch: None,
         trust: Trust::Dealer,
         values: builder.values,
         parameters: vec![

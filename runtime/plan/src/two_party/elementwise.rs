@@ -150,10 +150,10 @@ fn answer(prime_bits: u32, t: f64) -> Option<Slotted> {
 
 /// Seconds of one core of each party, by [`crate::step::Party::index`], measured as those of [`super::encrypted::party_seconds`].
 pub fn seconds(product: &Elementwise) -> [f64; 2] {
-    const ASK: f64 = 500e-6;
-    const OPEN: f64 = 500e-6;
-    const MULTIPLY: f64 = 300e-6;
-    const ANSWER: f64 = 700e-6;
+    const ASK: f64 = 600e-6;
+    const OPEN: f64 = 1000e-6;
+    const MULTIPLY: f64 = 450e-6;
+    const ANSWER: f64 = 1500e-6;
     let (ciphertexts, terms) = (product.ciphertexts() as f64, product.terms as f64);
     [ciphertexts * (ANSWER + terms * MULTIPLY), ciphertexts * (OPEN + terms * ASK)]
 }

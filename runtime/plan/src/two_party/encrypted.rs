@@ -326,6 +326,11 @@ pub fn find(product: &Product, making: Making) -> Option<Packing> {
     found
 }
 
+/// Whether there are parameters for `product`.
+pub fn fits(product: &Product) -> bool {
+    candidates(product).iter().any(|packing| response(product, packing).is_some())
+}
+
 fn search(product: &Product, making: Making) -> Option<Packing> {
     let second = f64::from(making.second_bytes);
     let mut best: Option<(f64, Packing)> = None;

@@ -2,20 +2,36 @@
 
 use super::encrypted::{self, Product};
 use super::products;
-use crate::bill::bill;
+use super::ways::{methods, methods_of};
+use crate::bill::{Correlation, bill};
 use crate::file::{Plan, Trust};
 use crate::price::encrypted_product;
-use crate::step::{Step, StepOp};
+use crate::step::{Method, Step, StepOp};
 
-/// The first product of `step` that no parameters hold. The step has the shapes that its kind needs.
+/// The first product of `step` that neither parameters hold nor transfers can make. The step has the shapes that its kind
+/// needs.
 pub fn too_large(plan: &Plan, step: &Step) -> Option<Product> {
-    let Trust::TwoParty { making } = plan.trust else { return None };
-    let inline = match step.op {
-        StepOp::EncryptedMatMul { factor_bits, .. } => Some(encrypted_product(&plan.values, step, factor_bits)),
-        _ => None,
-    };
-    let prepared = bill(&plan.values, step).into_iter().flat_map(|correlation| products(&correlation));
-    inline.into_iter().chain(prepared).find(|product| encrypted::find(product, making).is_none())
+    if plan.trust == Trust::Dealer {
+        return None;
+    }
+    if let StepOp::EncryptedMatMul { factor_bits, .. } = step.op {
+        return Some(encrypted_product(&plan.values, step, factor_bits)).filter(|product| !encrypted::fits(product));
+    }
+    let lost = |correlation: &Correlation| methods_of(correlation).is_empty();
+    let all = bill(&plan.values, step).into_iter().filter(lost).flat_map(|correlation| products(&correlation));
+    all.into_iter().find(|product| !encrypted::fits(product))
+}
+
+/// What keeps a step from having its products made as it says.
+pub fn refused(plan: &Plan, step: &Step) -> Option<&'static str> {
+    let method = step.method?;
+    if methods(&plan.values, step).contains(&method) {
+        return None;
+    }
+    Some(match method {
+        Method::Encrypted => "nothing that it consumes can be encrypted",
+        Method::Transfers => "nothing that it consumes is made from transfers or otherwise",
+    })
 }
 
 /// What is wrong with such a product, for people.

@@ -3,7 +3,7 @@
 use super::elementwise::{self, Elementwise, Slotted};
 use super::encrypted::Product;
 use super::ways::method;
-use super::{Transfers, add, by_transfers, products, slotwise, transfers};
+use super::{Transfers, add, by_transfers, matrices, products, slotwise, transfers};
 use crate::bill::{Correlation, bill};
 use crate::file::{Making, Plan};
 use crate::step::Method;
@@ -27,11 +27,14 @@ pub fn work(correlation: &Correlation, method: Method) -> usize {
     let moved = server.transfers + client.transfers;
     // A string that is made longer costs a hash for each two elements; entries of rotated tables are many and cheap.
     match *correlation {
-        StaticMul { count, factor_bits, .. } => moved.max(count * factor_bits as usize / 2),
+        StaticMul { count, factor_bits, .. } => moved.max(count * factor_bits as usize),
         CrossMul { count, bits, .. } => moved.max(count * bits as usize / 2),
         Mul { count, bits, .. } => moved.max(count * bits as usize),
-        Table { count, index_bits, ref rings, .. } => moved + (count << (2 * index_bits)) / 32 * (1 + rings.len()),
-        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => moved,
+        Table { count, index_bits, ref rings, .. } => moved + (count << (2 * index_bits)) / 16 * (1 + rings.len()),
+        StaticMatMul { .. } | CrossMatMul { .. } | MatMul { .. } => {
+            let rows = matrices::side(correlation).and_then(|side| matrices::rows(correlation, side));
+            moved.max(rows.map_or(0, |rows| rows.work()))
+        }
         Square { .. } | Wrap { .. } | Compare { .. } | And { .. } | BitToShare { .. } | Gate { .. } => moved,
     }
 }
@@ -50,6 +53,7 @@ pub fn pieces(correlation: &Correlation, method: Method) -> Vec<Correlation> {
             _ => (0..count).step_by(each).map(|first| piece(each.min(count - first))).collect(),
         }
     };
+    let by_rows = method == Method::Transfers && matrices::side(correlation) == Some(matrices::Side::Left);
     match *correlation {
         Mul { count, each, bits } => cut(count, GRAIN * each.max(1), &|count| Mul { count, each, bits }),
         Square { count, bits } => cut(count, GRAIN, &|count| Square { count, bits }),
@@ -65,6 +69,13 @@ pub fn pieces(correlation: &Correlation, method: Method) -> Vec<Correlation> {
         // One factor for each element: no piece shares one with another.
         CrossMul { count, period, bits } if count == period => {
             cut(count, GRAIN, &|count| CrossMul { count, period: count, bits })
+        }
+        // What one row of a mask has chosen, or one matrix of several, shares nothing with the others.
+        StaticMatMul { weight, rows, inner, columns, bits, factor_bits } if by_rows => {
+            cut(rows, 1, &|rows| StaticMatMul { weight, rows, inner, columns, bits, factor_bits })
+        }
+        MatMul { batch, rows, inner, columns, transpose_b, bits } if method == Method::Transfers => {
+            cut(batch, 1, &|batch| MatMul { batch, rows, inner, columns, transpose_b, bits })
         }
         StaticMatMul { .. } | StaticMul { .. } | CrossMatMul { .. } | CrossMul { .. } | MatMul { .. } => {
             vec![correlation.clone()]

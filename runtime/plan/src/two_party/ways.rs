@@ -6,7 +6,7 @@
 
 use super::elementwise::{self, Elementwise};
 use super::encrypted;
-use super::{products, slotwise, transfers, wraps};
+use super::{matrices, products, slotwise, transfers, wraps};
 use crate::bill::{Correlation, bill};
 use crate::file::Making;
 use crate::price::plane_bytes;
@@ -57,7 +57,14 @@ pub fn methods_of(correlation: &Correlation) -> &'static [Method] {
             &[Method::Transfers]
         };
     }
-    if products(correlation).is_empty() { &[] } else { &[Method::Encrypted] }
+    let products = products(correlation);
+    let encrypted = products.iter().all(encrypted::fits);
+    match (products.is_empty(), encrypted, matrices::side(correlation).is_some()) {
+        (true, ..) | (_, false, false) => &[],
+        (_, true, true) => &[Method::Encrypted, Method::Transfers],
+        (_, true, false) => &[Method::Encrypted],
+        (_, false, true) => &[Method::Transfers],
+    }
 }
 
 /// How `step` has `correlation` made.
@@ -124,4 +131,51 @@ pub fn preparation(correlation: &Correlation, method: Method, making: Making) ->
 }
 
 /// Of a core of either party, for hashing a transfer and using it.
-const USE_SECONDS: f64 = 6e-9;
+const USE_SECONDS: f64 = 8e-9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::ValueId;
+    use crate::two_party::transfer::Extension;
+
+    fn ways(correlation: &Correlation) -> [Method; 2] {
+        [Making::FAST, Making::SPARING].map(|making| by_rule(correlation, making))
+    }
+
+    fn product(rows: usize, inner: usize, columns: usize) -> Correlation {
+        Correlation::StaticMatMul { weight: ValueId(0), rows, inner, columns, bits: 36, factor_bits: 17 }
+    }
+
+    #[test]
+    fn small_products_are_made_from_transfers() {
+        use Method::{Encrypted, Transfers};
+        assert_eq!(ways(&product(1, 64, 2)), [Transfers; 2]);
+        assert_eq!(ways(&product(1, 384, 1)), [Transfers; 2]);
+        assert_eq!(ways(&product(32, 384, 1152)), [Encrypted; 2]);
+        let triple =
+            |batch, rows, inner| Correlation::MatMul { batch, rows, inner, columns: 4, transpose_b: true, bits: 30 };
+        assert_eq!(ways(&triple(1, 4, 4)), [Transfers; 2]);
+        assert_eq!(ways(&triple(12, 32, 32)), [Encrypted; 2]);
+        assert_eq!(ways(&Correlation::Square { count: 100, bits: 30 }), [Transfers; 2]);
+        assert_eq!(ways(&Correlation::Square { count: 100_000, bits: 30 }), [Encrypted; 2]);
+    }
+
+    /// Bytes of transfers weigh where the link is slow.
+    #[test]
+    fn the_way_depends_on_the_extension() {
+        let square = Correlation::Square { count: 1500, bits: 30 };
+        let by = |extension| by_rule(&square, Making { extension, second_bytes: 4_000_000 });
+        assert_eq!(by(Extension::Subfield { bits: 1 }), Method::Encrypted);
+        assert_eq!(by(Extension::Silent), Method::Transfers);
+    }
+
+    #[test]
+    fn only_products_have_a_choice() {
+        assert!(methods_of(&Correlation::Wrap { count: 9, bits: 9 }).is_empty());
+        assert!(methods_of(&Correlation::Compare { count: 9, bits: 9 }).is_empty());
+        assert_eq!(methods_of(&Correlation::Square { count: 9, bits: 60 }), [Method::Transfers]);
+        assert_eq!(methods_of(&product(30_000, 768, 30_000)), [Method::Encrypted]);
+        assert_eq!(methods_of(&product(32, 768, 768)), [Method::Encrypted, Method::Transfers]);
+    }
+}
