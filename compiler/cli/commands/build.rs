@@ -45,7 +45,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("plan"));
     model::write(&output, &plan.to_bytes()?)?;
     let (total, _) = price::total(plan);
-    let dims: Vec<String> = plan.dims.iter().map(|(name, size)| format!("{name}={size}")).collect();
+    let mut dims: Vec<String> = plan.dims.iter().map(|(name, size)| format!("{name}={size}")).collect();
+    dims.extend(plan.batch.map(|batch| format!("a batch of {batch}")));
     eprintln!(
         "{}: {} ({}), {} steps, {} rounds, {:.2} MB online, built in {:.2} s",
         output.display(),
