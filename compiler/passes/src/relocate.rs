@@ -6,8 +6,16 @@
 //! %6 = reveal %5 {to: client}                 %6 = offset %5 {by: 1} : client
 //!
 //! After: every value is labelled with those who can know it, so that only a value that depends on both parties' values
-//! is secret; nothing is revealed to a party that sees it anyway. A clear value enters a sharing for free (its owner's
-//! share is the value), so computing alone for as long as possible is never dearer than sharing early.
+//! is secret; nothing is revealed to a party that sees it anyway, and what follows from revealed values is computed by
+//! their receiver.
+//!
+//! The labels are a minimum cut: of all ways to compute one result for each party in which a party sees in the clear
+//! only what it could derive from its own values and its result, this one has the least cost, whatever secret operators
+//! and revealed elements cost. Two facts make the cut easy. A clear value enters a sharing for free (its owner's share is
+//! the value), so computing alone for as long as possible is never dearer than sharing early. And a reveal never costs
+//! more in front of an operator that its receiver can undo, as operands are no larger than results there. A test searches
+//! all ways exhaustively. Of several results for one party, an earlier one is revealed whole even where a later one would
+//! make a smaller part of it do.
 //!
 //! A reveal moves in front of an operator only if the operator can be undone by whoever gets the result: `reshape`,
 //! `permute` and `broadcast` move or repeat elements; `negate`, `offset`, sums and differences with what the receiver
@@ -17,6 +25,7 @@
 //!
 //! Products and sums of several values that one party sees are computed by it first; see [`crate::regroup`].
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use ptc_ir::Graph;
@@ -30,11 +39,42 @@ use crate::regroup::regroup;
 
 pub fn run(graph: &Graph) -> Graph {
     let labelled = label(graph);
+    let mut told = Told::new();
     let Ok(out) = rebuild::<Infallible>(&labelled, |out, _, node| {
         let Op::Reveal { to, reason } = &node.op else { return Ok(regroup(out, node)) };
-        Ok(reveal(out, &node, *to, reason))
+        Ok(reveal(out, &mut told, &node, *to, reason))
     });
-    order::sorted(&label(&out))
+    order::sorted(&label(&follow(out, &told)))
+}
+
+/// Values that a party gets to know, and where it has them.
+type Told = BTreeMap<(NodeId, usize), NodeId>;
+
+/// What follows from revealed values is computed in the clear: a value whose operands a party all knows is that party's.
+fn follow(mut graph: Graph, told: &Told) -> Graph {
+    // A reveal may stand behind what follows from it, so that one walk may not be enough.
+    loop {
+        let mut moved = false;
+        for id in graph.ids() {
+            for party in [Party::Client, Party::Server] {
+                let node = graph.node(id);
+                if node.visibility != Visibility::Secret || !matches!(node.op, Op::Apply(_)) {
+                    break;
+                }
+                let known = |input: &NodeId| match graph.node(*input).visibility.seen_by(party) {
+                    true => Some(*input),
+                    false => told.get(&(*input, party.index())).copied(),
+                };
+                let Some(inputs) = node.inputs.iter().map(known).collect::<Option<Vec<NodeId>>>() else { continue };
+                let node = graph.node_mut(id);
+                (node.inputs, node.visibility) = (inputs, Visibility::of(party));
+                moved = true;
+            }
+        }
+        if !moved {
+            return order::sorted(&graph);
+        }
+    }
 }
 
 /// Every label from the inputs' labels; reveals that tell nothing new are dropped.
@@ -43,7 +83,7 @@ fn label(graph: &Graph) -> Graph {
         match &node.op {
             Op::Reveal { to, .. } if out.node(node.inputs[0]).visibility.seen_by(*to) => return Ok(node.inputs[0]),
             Op::Reveal { to, .. } => node.visibility = Visibility::of(*to),
-            Op::Apply(_) => node.visibility = known(out, &node.inputs),
+            Op::Apply(_) => node.visibility = known_to(out, &node.inputs),
             Op::Input { .. } | Op::Parameter { .. } | Op::Constant(_) => {}
         }
         Ok(out.push(node))
@@ -51,38 +91,49 @@ fn label(graph: &Graph) -> Graph {
     out
 }
 
-fn known(graph: &Graph, inputs: &[NodeId]) -> Visibility {
+fn known_to(graph: &Graph, inputs: &[NodeId]) -> Visibility {
     inputs.iter().map(|&input| graph.node(input).visibility).fold(Visibility::Public, Visibility::join)
 }
 
 /// `x` made known to `to`, as early as that tells no more.
-fn reveal(out: &mut Graph, like: &Node, to: Party, reason: &str) -> NodeId {
+fn reveal(out: &mut Graph, told: &mut Told, like: &Node, to: Party, reason: &str) -> NodeId {
     let x = like.inputs[0];
+    if let Some(&known) = told.get(&(x, to.index())) {
+        return known;
+    }
     let node = out.node(x).clone();
-    let Some(at) = undone_by_receiver(out, &node, to) else {
-        let reveal = Op::Reveal { to, reason: reason.to_string() };
-        return out.push(Node { op: reveal, visibility: Visibility::of(to), ..like.clone() });
+    let knows = |told: &Told, id: NodeId| match out.node(id).visibility.seen_by(to) {
+        true => Some(id),
+        false => told.get(&(id, to.index())).copied(),
     };
-    let inner = Node {
-        inputs: vec![node.inputs[at]],
-        shape: out.node(node.inputs[at]).shape.clone(),
-        bound: None,
-        fixed: None,
-        error: None,
-        ..like.clone()
+    let known = match undone_by_receiver(&node, |id| knows(told, id).is_some()) {
+        None => {
+            let reveal = Op::Reveal { to, reason: reason.to_string() };
+            out.push(Node { op: reveal, visibility: Visibility::of(to), ..like.clone() })
+        }
+        Some(at) => {
+            let inner = Node {
+                inputs: vec![node.inputs[at]],
+                shape: out.node(node.inputs[at]).shape.clone(),
+                bound: None,
+                fixed: None,
+                error: None,
+                ..like.clone()
+            };
+            let mut inputs: Vec<NodeId> = node.inputs.iter().map(|&id| knows(told, id).unwrap_or(id)).collect();
+            if knows(told, node.inputs[at]).is_none() {
+                inputs[at] = reveal(out, told, &inner, to, reason);
+            }
+            let visibility = known_to(out, &inputs);
+            out.push(Node { inputs, visibility, ..node })
+        }
     };
-    let inner = match out.node(node.inputs[at]).visibility.seen_by(to) {
-        true => node.inputs[at],
-        false => reveal(out, &inner, to, reason),
-    };
-    let mut inputs = node.inputs.clone();
-    inputs[at] = inner;
-    let visibility = known(out, &inputs);
-    out.push(Node { inputs, visibility, ..node })
+    told.insert((x, to.index()), known);
+    known
 }
 
-/// The operand of `node` that `to` could compute from the node's value and what it knows.
-fn undone_by_receiver(graph: &Graph, node: &Node, to: Party) -> Option<usize> {
+/// The operand of `node` that its receiver could compute from the node's value and what it knows.
+fn undone_by_receiver(node: &Node, knows: impl Fn(NodeId) -> bool) -> Option<usize> {
     use Operator::*;
     let Op::Apply(op) = &node.op else { return None };
     match op {
@@ -90,8 +141,8 @@ fn undone_by_receiver(graph: &Graph, node: &Node, to: Party) -> Option<usize> {
         Offset { by } if by.is_finite() => Some(0),
         Scale { by } if by.is_finite() && (by.abs() >= 1.0 || is_power_of_two(by.abs())) => Some(0),
         Add | Subtract => {
-            let sees = |at: usize| graph.node(node.inputs[at]).visibility.seen_by(to);
-            let hidden = [(0, 1), (1, 0)].into_iter().find(|&(hidden, seen)| !sees(hidden) && sees(seen));
+            let known = |at: usize| knows(node.inputs[at]);
+            let hidden = [(0, 1), (1, 0)].into_iter().find(|&(hidden, other)| !known(hidden) && known(other));
             hidden.map(|(hidden, _)| hidden)
         }
         _ => None,
