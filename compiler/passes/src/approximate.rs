@@ -78,8 +78,13 @@ impl Builder<'_> {
             Operator::Gelu => activation::smooth_ramp(self, activation::GELU, tolerance),
             Operator::Silu => activation::smooth_ramp(self, activation::SILU, tolerance),
             Operator::Exp => activation::exp(self),
-            Operator::Rsqrt if by_tables => tables::normalised(self, Function::Rsqrt, tolerance),
-            Operator::Reciprocal if by_tables => tables::normalised(self, Function::Reciprocal, tolerance),
+            // A range that is too wide for tables is left to octaves.
+            Operator::Rsqrt if by_tables => {
+                tables::normalised(self, Function::Rsqrt, tolerance).or_else(|_| normalised::rsqrt(self))
+            }
+            Operator::Reciprocal if by_tables => {
+                tables::normalised(self, Function::Reciprocal, tolerance).or_else(|_| normalised::reciprocal(self))
+            }
             Operator::Rsqrt => normalised::rsqrt(self),
             Operator::Reciprocal => normalised::reciprocal(self),
             Operator::Gather => Err(self.error(
