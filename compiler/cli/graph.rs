@@ -15,8 +15,8 @@ pub enum GraphFormat {
     Dot,
 }
 
-/// The graph before the first pass.
-const LOWERED: &str = "lower";
+/// The graph as the source says it, before the first pass.
+const LOWERED: &str = "source";
 
 /// The graph after `pass`, or as lowered, on standard output.
 pub fn emit(model: &ModelArguments, request: &Request, pass: &str, format: GraphFormat) -> Result<(), Failure> {

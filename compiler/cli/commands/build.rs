@@ -23,7 +23,7 @@ pub struct Arguments {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub trust: TrustArguments,
-    /// Print the graph after this pass instead of writing a plan (`lower` for the graph before the first).
+    /// Print the graph after this pass instead of writing a plan (`source` for the graph before the first).
     #[arg(long, value_name = "PASS")]
     pub emit_graph: Option<String>,
     /// How `--emit-graph` writes it.

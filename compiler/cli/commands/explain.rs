@@ -32,7 +32,7 @@ pub struct Arguments {
     /// How `--emit graph` writes it.
     #[arg(long, value_enum, default_value_t = GraphFormat::Text, requires = "emit")]
     pub graph_format: GraphFormat,
-    /// The pass that `--emit graph` stops behind (`lower` for the graph before the first). Default: the last.
+    /// The pass that `--emit graph` stops behind (`source` for the graph before the first). Default: the last.
     #[arg(long, value_name = "PASS", requires = "emit")]
     pub after: Option<String>,
 }

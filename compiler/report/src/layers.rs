@@ -1,16 +1,18 @@
-//! Parts of a model that are repeated: what stands before the first index in the names of their values.
+//! Parts of a model that are repeated: what stands before the first index in the names of their weights.
+
+use std::collections::BTreeSet;
 
 use ptc_plan::Plan;
+use ptc_plan::step::{Step, ValueId};
 
 /// Names of layers, and the layer of each step. What lies between two of them, before the first or behind the last has no
 /// index in its name, and is named by where it lies.
 pub fn of(plan: &Plan) -> (Vec<String>, Vec<usize>) {
     let mut names: Vec<String> = vec![];
-    let indexed: Vec<Option<&str>> = plan
-        .steps
-        .iter()
-        .map(|step| step.outputs.first().and_then(|id| indexed(&plan.values[id.0 as usize].name)))
-        .collect();
+    let name = |id: &ValueId| plan.values[id.0 as usize].name.as_str();
+    let known: BTreeSet<&str> = plan.parameters.iter().filter_map(|each| indexed(name(&each.value))).collect();
+    let of_step = |step: &Step| step.outputs.first().and_then(|id| indexed(name(id)).filter(|it| known.contains(it)));
+    let indexed: Vec<Option<&str>> = plan.steps.iter().map(of_step).collect();
     let mut at = |name: &str| {
         names.iter().position(|other| other == name).unwrap_or_else(|| {
             names.push(name.to_string());

@@ -17,6 +17,7 @@ mod sums;
 mod text;
 pub mod trace;
 mod units;
+mod ways;
 pub mod why;
 
 use ptc_plan::Plan;

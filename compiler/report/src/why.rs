@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::facts::{Facts, ring};
 use crate::lines::{Gathered, owner};
-use crate::report::{Group, Line, Place};
+use crate::report::{Alternative, Line, Place};
 use crate::sums::range;
 use crate::units::{error, interval, number, shorten, size, spot};
+use crate::ways::{Ways, ways};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Why {
@@ -127,6 +128,7 @@ fn named(facts: &Facts, id: ValueId) -> String {
 
 fn became(facts: &Facts, here: &Here, all: &[usize]) -> Vec<String> {
     let mut layers: Vec<usize> = all.iter().map(|&step| facts.steps[step].layer).collect();
+    layers.sort();
     layers.dedup();
     let names = listed(layers.iter().map(|&layer| format!("`{}`", facts.layers[layer])), 3);
     let kinds = |steps: &[usize]| {
@@ -337,7 +339,9 @@ fn protocols(here: &Here) -> Vec<String> {
         }
         seen.push(group.step);
         said.push(format!("{}: {}; {}", group.step, group.protocol, group.because));
-        said.extend(made(group));
+    }
+    for Ways { step, taken, other, .. } in ways(&here.line.steps) {
+        said.push(format!("{step} is made {}; the next best way: {}", price(&taken), price(&other)));
     }
     if said.is_empty() {
         said.push("no message: each party computes on what it has".into());
@@ -345,14 +349,11 @@ fn protocols(here: &Here) -> Vec<String> {
     said
 }
 
-fn made(group: &Group) -> Option<String> {
-    let price = |one: &crate::report::Alternative| match one.online_bytes {
-        0 => format!("{} {} before the query", one.way, size(one.offline_bytes)),
-        online => format!("{} {} before the query and {} in it", one.way, size(one.offline_bytes), size(online)),
-    };
-    let taken = group.alternatives.iter().find(|one| one.taken)?;
-    let others: Vec<String> = group.alternatives.iter().filter(|one| !one.taken).map(price).collect();
-    Some(format!("{}: {}; the next best way: {}", group.step, price(taken), others.join(", ")))
+fn price(one: &Alternative) -> String {
+    match one.online_bytes {
+        0 => format!("{}, {} before the query", one.way, size(one.offline_bytes)),
+        online => format!("{}, {} before the query and {} in it", one.way, size(one.offline_bytes), size(online)),
+    }
 }
 
 /// What it waits for, step by step, and who waits for it.

@@ -6,112 +6,17 @@ use std::path::Path;
 use ptc_plan::Plan;
 use ptc_plan::bill;
 use ptc_plan::check::check;
-use ptc_plan::file::{Input, InputKind, Making, Note, Origin, Output, Parameter, Trust};
-use ptc_plan::operator::Operator;
+use ptc_plan::file::{Making, Trust};
 use ptc_plan::price;
-use ptc_plan::step::{Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::step::StepOp;
 use ptc_plan::two_party;
-use ptc_report::report::Offline;
+use ptc_report::beside::{StepTime, Times};
+use ptc_report::report::{Offline, SCHEMA};
 use ptc_report::{Beside, explain};
 
-const SERVER: Form = Form::Clear(Owner::Server);
-const CLIENT: Form = Form::Clear(Owner::Client);
-const LAYERS: usize = 2;
+use plan::layers;
 
-fn share(bits: u32, frac: u32) -> Form {
-    Form::Share(Fixed { bits, frac })
-}
-
-/// `for layer in layers { x = relu(layer(x)); }`, then a product of the result with itself, negated by the client.
-fn layers() -> Plan {
-    let mut plan = Plan {
-        model: "Layers".into(),
-        entry: "run".into(),
-        dims: vec![("S".into(), 32)],
-        trust: Trust::Dealer,
-        origins: vec![
-            origin("layers.ptx", 20, "let x =   scale(x, 0.5);"),
-            origin("stdlib/nn.ptx", 12, "matmul(x, weight.T) + bias"),
-            origin("stdlib/nn.ptx", 31, "select(x < 0.0, 0.0, x)"),
-            origin("layers.ptx", 22, "-matmul(x, x.T)"),
-        ],
-        ..Plan::default()
-    };
-    let x = value(&mut plan, "x", &[32, 64], CLIENT);
-    let input = Input {
-        name: "x".into(),
-        kind: InputKind::Real,
-        shape: vec![32, 64],
-        owner: Owner::Client,
-        value: x,
-        limit: 8.0,
-    };
-    plan.inputs.push(input);
-    let op = StepOp::Clear(Operator::Scale { by: 0.5 });
-    let scaled = step(&mut plan, 0, op, &[x], "scaled", &[32, 64], CLIENT);
-    let mut x = step(&mut plan, 1, StepOp::Share, &[scaled], "scaled.shared", &[32, 64], share(36, 12));
-    for layer in 0..LAYERS {
-        let name = |part: &str| format!("layers.{layer}.{part}");
-        let weight = value(&mut plan, &name("weight"), &[64, 64], SERVER);
-        let (path, shape, owner) = (name("weight"), vec![64, 64], Owner::Server);
-        plan.parameters.push(Parameter { path, shape, owner, value: weight, limit: 4.0 });
-        let encoded = Form::Encoded(Owner::Server, Fixed { bits: 36, frac: 12 });
-        let encoded = step(&mut plan, 1, StepOp::Encode, &[weight], &name("weight.fixed"), &[64, 64], encoded);
-        let op = StepOp::StaticMatMul { owner: Party::Server, factor_bits: 16 };
-        let product = step(&mut plan, 1, op, &[x, encoded], &name("product"), &[32, 64], share(36, 24));
-        let product = step(&mut plan, 2, StepOp::Rescale, &[product], &name("linear"), &[32, 64], share(36, 12));
-        let negative = StepOp::Compare { threshold: 0 };
-        let negative = step(&mut plan, 2, negative, &[product], &name("relu.negative"), &[32, 64], Form::Bits);
-        let positive = step(&mut plan, 2, StepOp::Not, &[negative], &name("relu.positive"), &[32, 64], Form::Bits);
-        x = step(&mut plan, 2, StepOp::Gate, &[positive, product], &name("relu"), &[32, 64], share(36, 12));
-        let recipe = "a recipe whose description is so long that it takes more than one line of the report".into();
-        plan.notes.push(Note { value: name("relu"), recipe, bound: 2.5e-4, relative: false });
-    }
-    plan.notes.push(Note { value: "folded".into(), recipe: "P4".into(), bound: 1e-3, relative: true });
-    let op = StepOp::MatMul { transpose_b: true };
-    let product = step(&mut plan, 3, op, &[x, x], "scores", &[32, 32], share(36, 24));
-    // More rings than are shown one by one.
-    for bits in 37..41 {
-        step(&mut plan, 3, StepOp::Rescale, &[x], "wider", &[32, 64], share(bits, 12));
-    }
-    let opened = step(&mut plan, 3, StepOp::Reveal { to: Party::Client }, &[product], "opened", &[32, 32], CLIENT);
-    let negated = step(&mut plan, 3, StepOp::Clear(Operator::Negate), &[opened], "negated", &[32, 32], CLIENT);
-    plan.outputs = vec![
-        output("scores", negated, "the declared result of `run`"),
-        output("scaled", scaled, "known to its party already"),
-    ];
-    plan
-}
-
-fn origin(file: &str, line: u32, text: &str) -> Origin {
-    Origin { file: file.into(), line, text: text.into() }
-}
-
-fn output(name: &str, value: ValueId, reason: &str) -> Output {
-    Output { name: name.into(), to: Party::Client, value, reason: reason.into(), result: true }
-}
-
-fn value(plan: &mut Plan, name: &str, shape: &[usize], form: Form) -> ValueId {
-    plan.values.push(Value { name: name.into(), shape: shape.to_vec(), form, bound: None, error: None });
-    ValueId(plan.values.len() as u32 - 1)
-}
-
-/// One after the other, each in the rounds behind those of the one before.
-fn step(
-    plan: &mut Plan,
-    origin: u32,
-    op: StepOp,
-    inputs: &[ValueId],
-    name: &str,
-    shape: &[usize],
-    form: Form,
-) -> ValueId {
-    let output = value(plan, name, shape, form);
-    let end = |step: &Step| step.round + price::rounds(&plan.values, step).len() as u32;
-    let round = plan.steps.last().map_or(0, end);
-    plan.steps.push(Step { op, inputs: inputs.to_vec(), outputs: vec![output], round, origin, method: None });
-    output
-}
+mod plan;
 
 #[test]
 fn the_text_is_as_expected() {
@@ -229,3 +134,116 @@ fn a_plan_without_steps_has_a_report() {
     assert_eq!((report.lines.len(), report.widest.is_none(), report.online.rounds), (0, true, 0));
     assert!(report.text().contains("online"));
 }
+
+#[test]
+fn times_are_spread_over_lines_and_layers() {
+    let plan = layers();
+    let steps = (0..plan.steps.len()).map(|at| StepTime { online_us: at as f64, offline_us: 1.0 }).collect();
+    let times = Times { profile: "lan".into(), online_us: 276.0, offline_us: 21.0, once_us: 5.0, steps };
+    let report = explain(&plan, &Beside { times: Some(times), traces: None });
+    let all = plan.steps.len() as f64;
+    let sum = |us: &dyn Fn(&ptc_report::report::Cost) -> Option<f64>| {
+        let lines: f64 = report.lines.iter().filter_map(|line| us(&line.cost)).sum();
+        let layers: f64 = report.layers.iter().filter_map(|layer| us(&layer.cost)).sum();
+        assert_eq!(lines, layers);
+        lines
+    };
+    assert_eq!(sum(&|cost| cost.online_us), all * (all - 1.0) / 2.0);
+    assert_eq!(sum(&|cost| cost.offline_us), all);
+    let text = report.text();
+    assert!(text.contains("time      276 us online, 21 us to prepare, 5 us once a session (lan)"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+}
+
+/// What a reader of the JSON form relies on; a change here is a new version of the schema.
+#[test]
+fn the_json_has_its_fields() {
+    let json: serde_json::Value = serde_json::from_str(&explain(&layers(), &Beside::default()).json()).expect("JSON");
+    let keys = |value: &serde_json::Value| {
+        let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!((SCHEMA, &json["schema"]), (1, &1.into()));
+    assert_eq!(keys(&json), FIELDS);
+    assert_eq!(keys(&json["lines"][2]), LINE);
+    assert_eq!(keys(&json["lines"][2]["steps"][0]), GROUP);
+    assert_eq!(keys(&json["steps"][0]), STEP);
+    assert_eq!(keys(&json["leakage"]), ["assumptions", "preparation", "protocols", "public", "revealed"]);
+    assert_eq!(json["steps"].as_array().map(Vec::len), Some(layers().steps.len()));
+    let range = serde_json::json!({ "low": 0.0, "high": 8.0, "grade": "proved", "sign": "never negative" });
+    assert_eq!((&json["lines"][2]["range"], &json["lines"][2]["error"]), (&range, &5.5e-4.into()));
+}
+
+const FIELDS: &[&str] = &[
+    "choices",
+    "dims",
+    "entry",
+    "layers",
+    "leakage",
+    "lines",
+    "measured",
+    "model",
+    "notes",
+    "offline",
+    "online",
+    "protocols",
+    "schema",
+    "steps",
+    "times",
+    "trust",
+    "widest",
+];
+const LINE: &[&str] = &[
+    "client_bytes",
+    "critical_rounds",
+    "error",
+    "notes",
+    "offline_bytes",
+    "place",
+    "range",
+    "rounds",
+    "server_bytes",
+    "steps",
+    "text",
+];
+const GROUP: &[&str] = &[
+    "alternatives",
+    "because",
+    "client_bytes",
+    "count",
+    "critical_rounds",
+    "elements",
+    "error",
+    "from",
+    "leaks_to",
+    "offline_bytes",
+    "owner",
+    "protocol",
+    "range",
+    "ring",
+    "rounds",
+    "scheme",
+    "server_bytes",
+    "step",
+];
+const STEP: &[&str] = &[
+    "after",
+    "client_bytes",
+    "critical_rounds",
+    "each_round",
+    "error",
+    "inputs",
+    "layer",
+    "line",
+    "offline_bytes",
+    "range",
+    "ring",
+    "round",
+    "rounds",
+    "scheme",
+    "server_bytes",
+    "shape",
+    "step",
+    "value",
+];

@@ -54,7 +54,7 @@ pub fn section(report: &Report, out: &mut String) {
     let (width, height) = (WIDTH / sent.len() as f64, 2.0 * HALF);
     put!(
         out,
-        "<svg class=\"rounds\" viewBox=\"0 0 {WIDTH} {height}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"bytes by round\">"
+        "<svg class=\"traffic\" viewBox=\"0 0 {WIDTH} {height}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"bytes by round\">"
     );
     for (at, [server, client]) in sent.iter().enumerate() {
         let x = at as f64 * width;

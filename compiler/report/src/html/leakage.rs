@@ -70,6 +70,6 @@ fn messages(kind: &Messages, out: &mut String) {
 fn message(message: &Message, out: &mut String) {
     let Message { from, carries, hidden_by, correlation } = message;
     let from = if *from == "both" { "each party".to_string() } else { format!("the {from}") };
-    let of = correlation.map_or(String::new(), |name| format!(" <span class=\"more\">from a {}</span>", escape(name)));
+    let of = correlation.map_or(String::new(), |name| format!(" <span class=\"more\">({})</span>", escape(name)));
     put!(out, "<li><b>{}</b> sends {}; hidden by {}{of}</li>", escape(&from), escape(carries), escape(hidden_by));
 }

@@ -1,8 +1,9 @@
 //! Tables that sort and filter: lines, choices, steps. A cell's `data-v` is what it is sorted by.
 
 use crate::html::words::{escape, put};
-use crate::report::{Alternative, Line, Range, Report, Ring};
+use crate::report::{Line, Range, Report, Ring};
 use crate::units::{error, interval, number, shorten, size, spot, time};
+use crate::ways::ways;
 
 /// The head of a table; `n` before a name says that its column holds numbers.
 fn head(id: &str, caption: &str, columns: &[&str], out: &mut String) {
@@ -155,21 +156,17 @@ pub fn choices(report: &Report, out: &mut String) {
         out,
     );
     for (at, line) in report.lines.iter().enumerate() {
-        for group in &line.steps {
-            let (taken, others): (Vec<&Alternative>, Vec<&Alternative>) =
-                group.alternatives.iter().partition(|one| one.taken);
-            for (taken, other) in taken.iter().zip(&others) {
-                let place = line.place.as_ref().map_or("-".into(), spot);
-                put!(out, "<tr><td><a href=\"#line-{at}\"><code>{}</code></a></td>", escape(&place));
-                text(group.step, out);
-                figure(group.count as f64, &number(group.count), out);
-                for way in [taken, other] {
-                    text(way.way, out);
-                    figure(way.offline_bytes as f64, &size(way.offline_bytes), out);
-                    figure(way.online_bytes as f64, &size(way.online_bytes), out);
-                }
-                put!(out, "</tr>");
+        for ways in ways(&line.steps) {
+            let place = line.place.as_ref().map_or("-".into(), spot);
+            put!(out, "<tr><td><a href=\"#line-{at}\"><code>{}</code></a></td>", escape(&place));
+            text(ways.step, out);
+            figure(ways.count as f64, &number(ways.count), out);
+            for way in [&ways.taken, &ways.other] {
+                text(way.way, out);
+                figure(way.offline_bytes as f64, &size(way.offline_bytes), out);
+                figure(way.online_bytes as f64, &size(way.online_bytes), out);
             }
+            put!(out, "</tr>");
         }
     }
     foot(out);

@@ -42,7 +42,7 @@ pub fn leakage(report: &Report) -> String {
 fn message(message: &Message, out: &mut String) {
     let Message { from, carries, hidden_by, correlation } = message;
     let from = if *from == "both" { "each party sends".to_string() } else { format!("the {from} sends") };
-    let of = correlation.map_or(String::new(), |name| format!(" (from a {name})"));
+    let of = correlation.map_or(String::new(), |name| format!(" (correlation: {name})"));
     wrapped("    - ", &format!("{from} {carries}; hidden by {hidden_by}{of}"), out);
 }
 

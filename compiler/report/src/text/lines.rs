@@ -3,6 +3,7 @@
 use crate::report::{Alternative, Cost, Group, Line, Note, Protocol, Ring};
 use crate::text::paper::{WIDTH, put, wrapped};
 use crate::units::{error, interval, number, shorten, size, spot, time};
+use crate::ways::ways;
 
 /// What the columns of a table are about.
 #[derive(Clone, Copy)]
@@ -58,10 +59,10 @@ pub fn line(line: &Line, columns: Columns, out: &mut String) {
     for (title, groups) in by_owner(&local) {
         wrapped(&format!("  {title}: "), &groups.join(", "), out);
     }
-    for group in line.steps.iter().filter(|group| !group.alternatives.is_empty()) {
-        if let Some(said) = alternatives(&group.alternatives) {
-            wrapped(&format!("  {} made ", group.step), &said, out);
-        }
+    for way in ways(&line.steps) {
+        let (taken, other) = (way.taken, way.other);
+        let said = format!("{}: {}; {}: {}", taken.way, price(&taken), other.way, price(&other));
+        wrapped(&format!("  {} x {} made ", number(way.count), way.step), &said, out);
     }
     if let Some(range) = &line.range {
         let error = line.error.map_or(String::new(), |bound| format!(", error at most {}", error(bound)));
@@ -74,21 +75,11 @@ pub fn line(line: &Line, columns: Columns, out: &mut String) {
     line.notes.iter().for_each(|one| note(one, out));
 }
 
-/// `by encryption (1.2 MB); by transfers it would be 3.4 MB`.
-fn alternatives(all: &[Alternative]) -> Option<String> {
-    let (taken, others): (Vec<&Alternative>, Vec<&Alternative>) = all.iter().partition(|one| one.taken);
-    let price = |one: &Alternative| match (one.online_bytes, one.offline_bytes) {
-        (0, offline) => size(offline),
+fn price(one: &Alternative) -> String {
+    match (one.online_bytes, one.offline_bytes) {
         (online, 0) => format!("{} in the query", size(online)),
-        (online, offline) => format!("{} before and {} in the query", size(offline), size(online)),
-    };
-    let said = |one: &&Alternative| format!("{}: {}", one.way, price(one));
-    if taken.is_empty() || others.is_empty() {
-        return None;
+        (online, offline) => format!("{} before, {} in the query", size(offline), size(online)),
     }
-    let taken: Vec<String> = taken.iter().map(said).collect();
-    let others: Vec<String> = others.iter().map(said).collect();
-    Some(format!("{}; next {}", taken.join(", "), others.join(", ")))
 }
 
 /// A step in more rings than this is one row: the digits of a table's index, for example, are as many.
