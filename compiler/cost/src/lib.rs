@@ -11,3 +11,4 @@ pub mod offline;
 pub mod online;
 pub mod predict;
 pub mod profile;
+pub mod steps;
