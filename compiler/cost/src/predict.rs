@@ -12,7 +12,7 @@ use ptc_plan::price::{self, FRAME_HEADER};
 use ptc_plan::two_party::elementwise::Slotted;
 use ptc_plan::two_party::encrypted;
 use ptc_plan::two_party::piece::{Batch, batches};
-use ptc_plan::two_party::price::{Packings, parts, slottings};
+use ptc_plan::two_party::price::{Packings, base, parts, slottings};
 use ptc_plan::two_party::schedule::{Stock, schedule};
 
 use crate::offline::{self, Nanoseconds};
@@ -91,7 +91,7 @@ impl Preparation {
 
     pub fn setup(&self, plan: &Plan, profile: &Profile) -> Phase {
         let mut phase = Phase::default();
-        for sent in self.making.extension.setup() {
+        for sent in base(&self.batches, self.making.extension) {
             phase.exchange([sent; 2]);
         }
         let slotwise: u64 = slottings(&self.batches).iter().map(Slotted::key_bytes).sum();

@@ -1,8 +1,8 @@
 //! The two parties alone as the source of correlations: oblivious transfer and homomorphic encryption.
 //!
 //! How each correlation is made is in [`ptc_plan::two_party`], the order of messages in its `schedule`, their prices in its
-//! `price`. A session starts with base transfers both ways, and the client's public keys; both are fresh, and secrets are
-//! zeroed when the session goes. Each protocol's security is said at its head: [`product`], [`triple`], [`bits`],
+//! `price`. A session starts with base transfers both ways, where its plan needs any, and the client's public keys; both are
+//! fresh, and secrets are zeroed when the session goes. Each protocol's security is said at its head: [`product`], [`triple`], [`bits`],
 //! [`comparison`], [`rotation`], [`rows`], [`matrices`], [`encrypted`], [`slotwise`]. All of them are semi-honest.
 
 mod assembly;
@@ -37,7 +37,7 @@ use ptc_plan::step::{Party, ValueId};
 use ptc_plan::two_party::elementwise::Slotted;
 use ptc_plan::two_party::encrypted::key_bytes;
 use ptc_plan::two_party::piece::{Batch, batches};
-use ptc_plan::two_party::price::{Packings, slottings};
+use ptc_plan::two_party::price::{Packings, slottings, uses_transfers};
 use ptc_plan::two_party::schedule::Stock as Stocked;
 use ptc_plan::two_party::transfer::Extension;
 use ptc_ring::Seed;
@@ -52,7 +52,8 @@ pub struct Session {
     backend: Arc<dyn Backend>,
     plan: Made,
     keys: Keys,
-    transfers: Transfers,
+    /// None where the plan needs none.
+    transfers: Option<Transfers>,
     /// Of the transfers in which this party sends, and in which it receives.
     sent: Stock,
     received: Stock,
@@ -114,7 +115,8 @@ impl Session {
         if party == Party::Server {
             check_weights(plan, weights_of(&made.bill), factor)?;
         }
-        let transfers = setup(party, made.extension, &mut channel)?;
+        let needed = uses_transfers(&made.batches).then_some(made.extension);
+        let transfers = needed.map(|extension| setup(party, extension, &mut channel)).transpose()?;
         let keys = exchange_keys(&made, party, &mut channel)?;
         Ok(Session {
             party,

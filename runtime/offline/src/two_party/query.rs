@@ -57,7 +57,7 @@ pub fn run(
     let Session { party, backend, plan, keys, transfers: ends, sent, received, seed, spent, .. } = session;
     let query =
         Query { party: *party, plan, seed, spent, backend: &**backend, weights, places: &places, assembly: &assembly };
-    let mut stocks = Stocks { ends, sent, received };
+    let mut stocks = Stocks { ends: ends.as_mut(), sent, received };
     thread::scope(|scope| {
         let (corrected, unfinished) = sync_channel(UNFINISHED);
         let ((jobs, undone), (made, messages)) = (self::channel(), self::channel());
@@ -241,7 +241,7 @@ impl Query<'_> {
             if piece.products().is_empty() {
                 let needed = piece.transfers();
                 let (own, other) = (needed[self.party.index()], needed[self.party.other().index()]);
-                let sent = stocks.sent.send(stocks.ends.sender.delta(), own.transfers, place.number);
+                let sent = stocks.sent.send(stocks.delta(), own.transfers, place.number);
                 let received = stocks.received.receive(other.transfers, place.number);
                 ready.push((at, Transfers { sent, received }, place.number, other.bytes as usize));
             }

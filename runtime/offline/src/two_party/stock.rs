@@ -67,7 +67,8 @@ impl Stock {
 
 /// Transfers of both directions, and what they are extended from.
 pub struct Stocks<'a> {
-    pub ends: &'a mut Transfers,
+    /// None where a plan needs none.
+    pub ends: Option<&'a mut Transfers>,
     pub sent: &'a mut Stock,
     pub received: &'a mut Stock,
 }
@@ -94,7 +95,14 @@ impl<'a> Incoming<'a> {
 /// Extensions under way, by who sends in them.
 pub type Extending = [Option<Started>; 2];
 
+const NEEDED: &str = "a session whose plan needs transfers opens with them";
+
 impl Stocks<'_> {
+    /// Of what this party sends; of nothing it does not matter.
+    pub fn delta(&self) -> Block {
+        self.ends.as_ref().map_or(0, |ends| ends.sender.delta())
+    }
+
     /// The first part of a round's message, if there is such a round.
     pub fn start(&mut self, party: Party, round: Option<&Round>) -> (Vec<u8>, Extending) {
         let mut message = vec![];
@@ -103,8 +111,8 @@ impl Stocks<'_> {
             if count == 0 {
                 return None;
             }
-            let (own, started) =
-                if sender == party { self.ends.sender.start(count) } else { self.ends.receiver.start(count) };
+            let ends = self.ends.as_mut().expect(NEEDED);
+            let (own, started) = if sender == party { ends.sender.start(count) } else { ends.receiver.start(count) };
             message.extend(own);
             Some(started)
         });
@@ -115,10 +123,11 @@ impl Stocks<'_> {
         for (sender, started) in [Party::Server, Party::Client].into_iter().zip(extending) {
             let Some(started) = started else { continue };
             let message = incoming.next(incoming.parts.extended[sender.index()]);
+            let ends = self.ends.as_mut().expect(NEEDED);
             if sender == party {
-                self.sent.add(self.ends.sender.finish(started, message)?);
+                self.sent.add(ends.sender.finish(started, message)?);
             } else {
-                self.received.add_chosen(self.ends.receiver.finish(started, message)?);
+                self.received.add_chosen(ends.receiver.finish(started, message)?);
             }
         }
         Ok(())

@@ -368,10 +368,14 @@ fn check_session(making: Making, method: Option<Method>) {
     for step in &mut plan.steps {
         step.method = method.filter(|method| methods(&plan.values, step).contains(method));
     }
+    check_queries(&plan, &weights, making);
+}
+
+fn check_queries(plan: &Plan, weights: &[Vec<u64>], making: Making) {
     let (mut server, mut client) = memory::pair();
     let play = |party: Party, channel: &mut memory::Memory| {
         let factor = |id: ValueId| &weights[id.0 as usize][..];
-        let mut session = Session::open(&plan, making, party, channel, factor, Arc::new(Portable)).unwrap();
+        let mut session = Session::open(plan, making, party, channel, factor, Arc::new(Portable)).unwrap();
         let mut counted = vec![channel.counters()];
         let supplies = [(); 2].map(|()| {
             let supply = session.query(channel, factor, &mut |_| ()).unwrap();
@@ -385,16 +389,16 @@ fn check_session(making: Making, method: Option<Method>) {
         let client = scope.spawn(|| play(Party::Client, &mut client));
         [server, client].map(|thread| thread.join().unwrap())
     });
-    let setup = price::setup(&plan, making);
+    let setup = price::setup(plan, making);
     for queries in 0..=2 {
-        let flow = price::queries(&plan, making, queries);
+        let flow = price::queries(plan, making, queries);
         let sent = [0, 1].map(|party| setup.sent[party] + flow.sent[party]);
         let (server, client) = (of_server[queries], of_client[queries]);
         assert_eq!([server.sent, client.sent], sent, "after {queries} queries");
         assert_eq!([server.received, client.received], [sent[1], sent[0]], "after {queries} queries");
         assert_eq!([server.rounds, client.rounds], [setup.rounds + flow.rounds; 2], "after {queries} queries");
     }
-    let factors = Factors::prepare(&plan, &Portable, |id| &weights[id.0 as usize]);
+    let factors = Factors::prepare(plan, &Portable, |id| &weights[id.0 as usize]);
     for (mut server, mut client) in servers.into_iter().zip(clients) {
         for (at, step) in plan.steps.iter().enumerate() {
             for correlation in bill(&plan.values, step) {
@@ -426,6 +430,17 @@ fn every_field_extends_transfers() {
 #[test]
 fn silent_sessions_without_encryption() {
     check_session(Making::SPARING, Some(Method::Transfers));
+}
+
+/// Nor does a session wait for any: it opens with keys alone.
+#[test]
+fn encrypted_matrices_need_no_transfers() {
+    let (mut plan, weights) = every_kind();
+    plan.steps.retain(|step| matches!(step.op, StepOp::StaticMatMul { .. } | StepOp::MatMul { .. }));
+    plan.steps.iter_mut().for_each(|step| step.method = Some(Method::Encrypted));
+    let setup = price::setup(&plan, Making::SPARING);
+    assert_eq!((setup.rounds, setup.sent[0]), (1, 0));
+    check_queries(&plan, &weights, Making::SPARING);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::file::{Constant, Input, InputKind, Note, Origin, Output, Parameter, T
 use crate::kernel::{Access, Elementwise, Instruction, Kernel};
 use crate::operator::Operator;
 use crate::price;
-use crate::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use crate::step::{Exp2, Fixed, Form, Method, Owner, Party, Step, StepOp, Value, ValueId};
 
 /// Every kind of step once, in one plan that holds together.
 pub(crate) fn example() -> Plan {
@@ -281,6 +281,13 @@ fn what_does_not_hold_together_is_named() {
             plan.steps[at].op = StepOp::Compare { threshold: i64::MIN };
         },
         "the threshold -9223372036854775808 lies outside the ring",
+    );
+    check_invalid(
+        |plan| {
+            let at = find(plan, "compare");
+            plan.steps[at].method = Some(Method::Encrypted);
+        },
+        "nothing that it consumes can be encrypted",
     );
 }
 

@@ -143,13 +143,22 @@ pub fn of_step(values: &[Value], step: &Step, method: Option<Method>, making: Ma
     sum
 }
 
+/// Payloads of the exchanges by which a session gets transfers to extend from, if it needs any; both parties send the same.
+pub fn base(batches: &[Batch], extension: Extension) -> Vec<u64> {
+    if uses_transfers(batches) { extension.setup() } else { vec![] }
+}
+
+pub fn uses_transfers(batches: &[Batch]) -> bool {
+    batches.iter().flat_map(Batch::transfers).any(|share| share.transfers > 0)
+}
+
 /// Opening a session: transfers to extend from, and the client's public keys.
 pub fn setup(plan: &Plan, making: Making) -> Flow {
     let mut flow = Flow::default();
-    for sent in making.extension.setup() {
+    let batches = batches(plan, making);
+    for sent in base(&batches, making.extension) {
         flow.exchange([sent; 2]);
     }
-    let batches = batches(plan, making);
     let keys = encrypted::key_bytes(&Packings::of(&batches, making).keys());
     let slotwise: u64 = slottings(&batches).iter().map(Slotted::key_bytes).sum();
     flow.exchange([0, keys + slotwise]);
