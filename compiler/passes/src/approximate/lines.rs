@@ -24,7 +24,7 @@ const STANDARD: f64 = 0.0026;
 /// Index bits of a table of lines; more cost more beforehand than they are worth.
 const INDEX_BITS: std::ops::RangeInclusive<u32> = 3..=8;
 /// Index bits up to which a table of bits is worth its rounds.
-const MOST_COARSE_BITS: u32 = 6;
+const MOST_COARSE_BITS: u32 = 8;
 /// Thresholds are multiples of it.
 const THRESHOLD_STEP: f64 = 0.25;
 const MOST_THRESHOLD: f64 = 16.0;
