@@ -4,6 +4,7 @@
 //! each of them.
 
 pub mod approximate;
+pub mod balance;
 pub mod base;
 pub mod batch;
 pub mod canonical;
@@ -51,6 +52,7 @@ pub const PIPELINE: &[Pass] = &[
         run: |g, _| Ok(fold::run(g)),
     },
     Pass { name: "mask", after: "publicly masked positions are not computed", run: |g, _| Ok(mask::run(g)) },
+    Pass { name: "balance", after: "products of many values are trees", run: |g, _| Ok(balance::run(g)) },
     Pass { name: "bounds", after: "every value has a bound", run: |g, o| Ok(ranges::run(g, o)) },
     Pass { name: "lower", after: "no `relu` is chosen by a clear bit", run: |g, _| Ok(lower::run(g)) },
     Pass {

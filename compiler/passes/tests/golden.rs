@@ -13,7 +13,7 @@ use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
 use ptc_passes::options::{Maximum, Options, Power, Recipes, Rounds};
 use ptc_passes::{
-    approximate, base, batch, canonical, decompose, fold, lower, mask, ranges, reassociate, relocate, truncate,
+    approximate, balance, base, batch, canonical, decompose, fold, lower, mask, ranges, reassociate, relocate, truncate,
 };
 
 mod numbers;
@@ -100,6 +100,11 @@ fn approximate_goldens() {
 #[test]
 fn truncate_goldens() {
     check("truncate", RECIPE, |graph| truncate::run(graph, &Options::default()).expect("narrow rings"));
+}
+
+#[test]
+fn balance_goldens() {
+    check("balance", EXACT, balance::run);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ptc_ir::graph::{GraphOutput, Node, NodeId, Op, Visibility};
 use ptc_ir::print::print;
 use ptc_ir::verify::{needed_reveals, unique_names, verify};
 use ptc_passes::options::Options;
-use ptc_passes::{base, batch, canonical, fold, mask, reassociate, relocate};
+use ptc_passes::{balance, base, batch, canonical, fold, mask, reassociate, relocate};
 use ptc_plan::file::{InputKind, Origin};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::operator::Operator;
@@ -44,13 +44,14 @@ fn batches_of_random_graphs_are_their_queries_stacked() {
 }
 
 type Pass = fn(&Graph) -> Graph;
-const PASSES: [(&str, Pass); 7] = [
+const PASSES: [(&str, Pass); 8] = [
     ("canonical", canonical::run),
     ("relocate", relocate::run),
     ("reassociate", reassociate::run),
     ("base", base::run),
     ("fold", fold::run),
     ("mask", mask::run),
+    ("balance", balance::run),
     ("canonical", canonical::run),
 ];
 
