@@ -8,7 +8,9 @@
 //! operand has too many fraction bits, once for each value and scale. Products keep their double scale through additions,
 //! so a truncation is as late as possible; with the bound known, each costs two bits.
 
-use std::collections::{HashMap, HashSet};
+mod few;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Node, NodeId, Op, Visibility};
@@ -16,7 +18,7 @@ use ptc_plan::operator::Operator;
 use ptc_plan::step::{Exp2, Fixed};
 
 use crate::decompose::derive;
-use crate::options::{Options, PassError};
+use crate::options::{Options, PassError, Rounds};
 use crate::rebuild::rebuild;
 
 /// Fraction bits of a clear factor that is not a weight.
@@ -33,7 +35,10 @@ pub const MOST_BITS: u32 = 64;
 
 pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     let scaled = scales(graph, options);
-    rings(scaled, options.least_ring)
+    match options.recipes.rounds {
+        Rounds::Narrow => rings(scaled, options.least_ring, &BTreeSet::new()),
+        Rounds::Few => few::assign(scaled, options.least_ring),
+    }
 }
 
 /// An integer factor and its fraction bits: `by = factor / 2^frac`.
@@ -179,8 +184,9 @@ fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u3
     }
 }
 
-/// From the users back: the ring that every user of a value asks for.
-fn rings(mut graph: Graph, least: u32) -> Result<Graph, Vec<PassError>> {
+/// From the users back: the ring that every user of a value asks for. Truncations in `local` ask for one that makes them
+/// local.
+fn rings(mut graph: Graph, least: u32, local: &BTreeSet<NodeId>) -> Result<Graph, Vec<PassError>> {
     let mut need = vec![least; graph.nodes.len()];
     let mut errors = vec![];
     for id in graph.ids().collect::<Vec<_>>().into_iter().rev() {
@@ -198,7 +204,7 @@ fn rings(mut graph: Graph, least: u32) -> Result<Graph, Vec<PassError>> {
         let node = graph.node(id);
         for (at, &input) in node.inputs.iter().enumerate() {
             if secret(&graph, input) && graph.node(input).fixed.is_some() {
-                let asked = asked_of(&graph, id, at);
+                let asked = asked_of(&graph, id, at, local);
                 let slot = &mut need[input.0 as usize];
                 *slot = (*slot).max(asked);
             }
@@ -238,7 +244,7 @@ fn own_ring(graph: &Graph, id: NodeId, asked: u32) -> u32 {
 }
 
 /// The ring that `user` asks of its operand `at`.
-fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
+fn asked_of(graph: &Graph, user: NodeId, at: usize, local: &BTreeSet<NodeId>) -> u32 {
     let node = graph.node(user);
     let x = node.inputs[at];
     let x_frac = frac(graph, x);
@@ -255,8 +261,8 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize) -> u32 {
         Operator::Rescale => {
             let shift = x_frac - frac(graph, user);
             let least = graph.node(x).signed_bits(0.0) + 1;
-            let local = ring + shift;
-            if local <= least + SLACK { local.max(1) } else { least }
+            let wide = ring + shift;
+            if wide <= least + SLACK || local.contains(&user) { wide.max(1) } else { least }
         }
         Operator::Compare { threshold } => graph.node(x).compared_bits(*threshold),
         Operator::Exp2 { octaves, rounds } => Exp2::for_range(*octaves, frac(graph, user), *rounds).input_bits(x_frac),

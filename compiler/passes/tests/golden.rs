@@ -98,6 +98,11 @@ fn approximate_goldens() {
 }
 
 #[test]
+fn truncate_few_goldens() {
+    check("truncate_few", RECIPE, |graph| truncate::run(graph, &few(Maximum::Levels)).expect("narrow rings"));
+}
+
+#[test]
 fn truncate_goldens() {
     check("truncate", RECIPE, |graph| truncate::run(graph, &Options::default()).expect("narrow rings"));
 }

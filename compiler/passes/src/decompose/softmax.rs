@@ -139,7 +139,7 @@ fn scale(scores: &Scores) -> Option<(f64, u32)> {
 /// The highest level that the row reaches, or the one below it: the largest element is less than two steps above. A step is
 /// taken off beyond it, but for the octave that weights may exceed one by.
 fn below_level(out: &mut Graph, node: &Node, scores: &Scores, step: f64, count: u32) -> Shifted {
-    let Scores { masked, low, high, least, grade } = *scores;
+    let Scores { masked, low, least, grade, .. } = *scores;
     let lowest = (least / step).floor() * step;
     let reached = derive(out, Operator::Levels { low: lowest, step, count }, &[masked], node, "max");
     bounded(out, reached, 0.0, step * f64::from(count), grade);
