@@ -11,6 +11,7 @@ mod layers;
 pub mod leakage;
 mod lines;
 pub mod measured;
+mod merged;
 mod prepared;
 pub mod report;
 mod sums;

@@ -28,6 +28,11 @@ pub fn number(count: u64) -> String {
     text
 }
 
+/// `1 round`, `2 rounds`.
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
 /// `text` in at most `width` characters.
 pub fn shorten(text: &str, width: usize) -> String {
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -47,7 +52,16 @@ pub fn time(us: f64) -> String {
 }
 
 pub fn error(bound: f64) -> String {
-    format!("{bound:.1e}")
+    if bound == 0.0 { "0".into() } else { format!("{bound:.1e}") }
+}
+
+/// How far an approximation is off at the most.
+pub fn off(bound: f64, relative: bool) -> String {
+    match (bound == 0.0, relative) {
+        (true, _) => "exact".into(),
+        (false, true) => format!("error at most {} relative", error(bound)),
+        (false, false) => format!("error at most {} absolute", error(bound)),
+    }
 }
 
 /// Rounded outwards, so that it stays true.

@@ -11,7 +11,7 @@ use crate::facts::{Facts, ring};
 use crate::lines::{Gathered, owner};
 use crate::report::{Alternative, Line, Place};
 use crate::sums::range;
-use crate::units::{error, interval, number, shorten, size, spot};
+use crate::units::{counted, error, interval, number, off, shorten, size, spot};
 use crate::ways::{Ways, ways};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -140,8 +140,8 @@ fn became(facts: &Facts, here: &Here, all: &[usize]) -> Vec<String> {
     let mut said = vec![
         format!("{} steps in {names}: {}", all.len(), kinds(all)),
         format!(
-            "{} rounds ({} on the longest chain), {} online, {} before",
-            number(cost.rounds),
+            "{} ({} on the longest chain), {} online, {} before",
+            counted(cost.rounds, "round"),
             number(cost.critical_rounds),
             size(cost.online_bytes()),
             size(cost.offline_bytes)
@@ -317,8 +317,7 @@ fn bits_of(largest: f64, frac: u32) -> u32 {
 fn errors(facts: &Facts, here: &Here) -> Vec<String> {
     let mut said = vec![];
     for note in &here.line.notes {
-        let kind = if note.relative { "relative" } else { "absolute" };
-        said.push(format!("`{}` by {}: at most {} {kind}", note.value, note.recipe, error(note.bound)));
+        said.push(format!("`{}` by {}: {}", note.value, note.recipe, off(note.bound, note.relative)));
     }
     if let Some((id, bound)) = here.result.and_then(|id| Some((id, facts.value(id).error?))) {
         said.push(format!(
@@ -363,13 +362,13 @@ fn rounds(facts: &Facts, here: &Here) -> Vec<String> {
     let last = here.steps.iter().map(|&step| facts.end(step)).max().unwrap_or(0);
     let start = facts.step(first).round;
     let chain = if facts.steps[first].critical { "on the longest chain" } else { "beside the longest chain" };
-    let mut said = vec![format!("it takes part in rounds {start} to {}, {chain}", last.saturating_sub(1))];
+    let mut said = vec![format!("it takes part in {}, {chain}", between(start, last))];
     let (mut at, mut shown) = (facts.steps[first].after, 0);
     while let Some(step) = at.filter(|_| shown < SHOWN) {
         if !facts.steps[step].rounds.is_empty() {
             let value = facts.step(step).outputs.first().map_or(String::new(), |&id| named(facts, id));
-            let (from, to) = (facts.step(step).round, facts.end(step) - 1);
-            said.push(format!("it waits for {value}, `{}` in rounds {from} to {to}", facts.step(step).op.name()));
+            let when = between(facts.step(step).round, facts.end(step));
+            said.push(format!("it waits for {value}, `{}` in {when}", facts.step(step).op.name()));
             shown += 1;
         }
         at = facts.steps[step].after;
@@ -381,6 +380,11 @@ fn rounds(facts: &Facts, here: &Here) -> Vec<String> {
         said.push(format!("{} waits for it", named(facts, *value)));
     }
     said
+}
+
+/// From one round to before another.
+fn between(from: u32, to: u32) -> String {
+    if to <= from + 1 { format!("round {from}") } else { format!("rounds {from} to {}", to - 1) }
 }
 
 /// Decisions for the whole plan that speak of what the line does.

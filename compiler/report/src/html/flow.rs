@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::html::layout::{self, Box, Layout};
 use crate::html::words::{escape, put};
-use crate::report::{Report, Scheme};
-use crate::units::{number, shorten, size, spot};
+use crate::report::{Report, Scheme, StepRow};
+use crate::units::{counted, shorten, size, spot};
 
 /// Steps of one line and layer that read each other.
 struct Piece {
@@ -28,10 +28,10 @@ pub fn section(report: &Report, out: &mut String) {
         let open = if at == shown { " open" } else { "" };
         put!(
             out,
-            "<details class=\"layer\"{open}><summary><span class=\"name\">{}</span><span class=\"more\">{} steps, {} rounds, {} online</span></summary>",
+            "<details class=\"layer\"{open}><summary><span class=\"name\">{}</span><span class=\"more\">{}, {}, {} online</span></summary>",
             escape(&layer.name),
-            number(layer.steps),
-            number(layer.cost.rounds),
+            counted(layer.steps, "step"),
+            counted(layer.cost.rounds, "round"),
             size(layer.cost.online_bytes())
         );
         drawing(report, at, &pieces, &piece_of, out);
@@ -96,27 +96,18 @@ fn drawing(report: &Report, layer: usize, pieces: &[Piece], piece_of: &[usize], 
     }
     let here = (0..pieces.len()).filter(|&piece| pieces[piece].layer == layer).map(Node::Here);
     let others = edges.iter().flat_map(|&(from, to)| [from, to]).filter(|node| !matches!(node, Node::Here(_)));
-    let mut nodes: Vec<Node> = here.chain(others).collect();
-    // In the order in which the plan comes to them, what is around before and behind.
-    nodes.sort();
-    nodes.dedup();
-    let index = |node: &Node| nodes.binary_search(node).expect("both ends of an edge are nodes");
+    let nodes: BTreeSet<Node> = here.chain(others).collect();
+    let nodes = ordered(nodes, &edges);
+    let index = |node: &Node| nodes.iter().position(|other| other == node).expect("both ends of an edge are nodes");
     let edges: Vec<(usize, usize)> = edges.iter().map(|(from, to)| (index(from), index(to))).collect();
-    let Layout { width, height, boxes } = layout::layout(nodes.len(), &edges);
+    let Layout { width, height, boxes, routes } = layout::layout(nodes.len(), &edges);
     put!(
         out,
         "<div class=\"scroll\"><svg class=\"graph\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" aria-label=\"dataflow of {}\">",
         escape(&report.layers[layer].name)
     );
-    for &(from, to) in edges.iter().filter(|(from, to)| from < to) {
-        let [(x1, y1), (x2, y2)] = [boxes[from].foot(), boxes[to].head()];
-        let bend = ((y2 - y1) / 2.0).max(16.0);
-        put!(
-            out,
-            "<path class=\"edge\" d=\"M{x1:.0} {y1:.0}C{x1:.0} {:.0} {x2:.0} {:.0} {x2:.0} {y2:.0}\"/>",
-            y1 + bend,
-            y2 - bend
-        );
+    for route in routes.iter().filter(|route| !route.is_empty()) {
+        put!(out, "<path class=\"edge\" d=\"{}\"/>", curve(route));
     }
     for (node, place) in nodes.iter().zip(&boxes) {
         match *node {
@@ -126,6 +117,30 @@ fn drawing(report: &Report, layer: usize, pieces: &[Piece], piece_of: &[usize], 
         }
     }
     put!(out, "</svg></div>");
+}
+
+/// Down through all points, upright at each.
+fn curve(points: &[(f64, f64)]) -> String {
+    let Some((x, y)) = points.first() else { return String::new() };
+    let mut path = format!("M{x:.0} {y:.0}");
+    for pair in points.windows(2) {
+        let [(x1, y1), (x2, y2)] = [pair[0], pair[1]];
+        let bend = (y2 - y1) / 2.0;
+        path += &format!("C{x1:.0} {:.0} {x2:.0} {:.0} {x2:.0} {y2:.0}", y1 + bend, y2 - bend);
+    }
+    path
+}
+
+/// Each behind all that it reads. Where lines read each other in turn, the first of them comes first.
+fn ordered(mut rest: BTreeSet<Node>, edges: &BTreeSet<(Node, Node)>) -> Vec<Node> {
+    let mut ordered = vec![];
+    while let Some(&first) = rest.first() {
+        let waits = |node: &Node| edges.iter().any(|(from, to)| to == node && from != node && rest.contains(from));
+        let next = rest.iter().copied().find(|node| !waits(node)).unwrap_or(first);
+        rest.remove(&next);
+        ordered.push(next);
+    }
+    ordered
 }
 
 fn other_box(name: &str, place: &Box, out: &mut String) {
@@ -151,26 +166,28 @@ fn piece_box(report: &Report, piece: &Piece, place: &Box, out: &mut String) {
         // A step without a message counts for little.
         *schemes.entry(step.scheme).or_default() += step.cost.online_bytes() + 1;
     }
-    let main = schemes
-        .iter()
-        .max_by_key(|(scheme, weight)| (**weight, std::cmp::Reverse(**scheme)))
-        .map(|(scheme, _)| *scheme);
-    let main = main.unwrap_or(Scheme::Local);
+    let main = main_scheme(&schemes);
     let prefix = format!("{}.", report.layers[piece.layer].name);
-    let name = common(
-        piece.steps.iter().map(|&at| report.steps[at].value.strip_prefix(&prefix).unwrap_or(&report.steps[at].value)),
-    );
+    let steps = || piece.steps.iter().map(|&at| &report.steps[at]);
+    // What a party computes alone, its weights above all, does not name what both do.
+    let alone = |step: &StepRow| matches!(step.scheme, Scheme::Server | Scheme::Client | Scheme::Public);
+    let shared: Vec<&StepRow> = steps().filter(|step| !alone(step)).collect();
+    let named = if shared.is_empty() { steps().collect() } else { shared };
+    let name = common(named.iter().map(|step| step.value.strip_prefix(&prefix).unwrap_or(&step.value)));
     let place_name = line.place.as_ref().map_or("no source line".into(), spot);
-    let cost =
-        if rounds.is_empty() { "no message".to_string() } else { format!("{} rounds, {}", rounds.len(), size(bytes)) };
+    let cost = if rounds.is_empty() {
+        "no message".to_string()
+    } else {
+        format!("{}, {}", counted(rounds.len() as u64, "round"), size(bytes))
+    };
     let Box { x, y } = *place;
     put!(
         out,
-        "<a class=\"node\" href=\"#line-{}\"><title>{}: {}\n{} steps, {}</title><rect class=\"body {}\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
+        "<a class=\"node\" href=\"#line-{}\"><title>{}: {}\n{}, {}</title><rect class=\"body {}\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
         piece.line,
         escape(&place_name),
         escape(&line.text),
-        piece.steps.len(),
+        counted(piece.steps.len() as u64, "step"),
         main.describe(),
         main.name(),
         layout::BOX_WIDTH,
@@ -204,6 +221,18 @@ fn piece_box(report: &Report, piece: &Piece, place: &Box, out: &mut String) {
         left += part;
     }
     put!(out, "</a>");
+}
+
+/// That of most bytes; without a message that of shares, where there are any.
+fn main_scheme(schemes: &BTreeMap<Scheme, u64>) -> Scheme {
+    let most = schemes.iter().max_by_key(|(scheme, weight)| (**weight, std::cmp::Reverse(**scheme)));
+    match most {
+        Some((Scheme::Server | Scheme::Client | Scheme::Public, _)) if schemes.contains_key(&Scheme::Local) => {
+            Scheme::Local
+        }
+        Some((scheme, _)) => *scheme,
+        None => Scheme::Local,
+    }
 }
 
 /// What the names of a box's values begin with.

@@ -1,15 +1,20 @@
-//! Where the boxes of a drawing stand: in rows, each below all that it reads, and near to it.
+//! Where the boxes of a drawing stand: in rows, each below all that it reads, and near to it. An edge over several rows has
+//! a place of its own in each that it passes.
 
 pub const BOX_WIDTH: f64 = 196.0;
 pub const BOX_HEIGHT: f64 = 66.0;
+/// Of an edge that passes a row.
+const LANE_WIDTH: f64 = 14.0;
 const GAP_X: f64 = 22.0;
-const GAP_Y: f64 = 34.0;
+const GAP_Y: f64 = 30.0;
 const MARGIN: f64 = 12.0;
 
 pub struct Layout {
     pub width: f64,
     pub height: f64,
     pub boxes: Vec<Box>,
+    /// For each edge the points that it passes, from the foot of the one box to the head of the other.
+    pub routes: Vec<Vec<(f64, f64)>>,
 }
 
 /// The upper left corner.
@@ -19,85 +24,116 @@ pub struct Box {
     pub y: f64,
 }
 
-impl Box {
-    pub fn head(&self) -> (f64, f64) {
-        (self.x + BOX_WIDTH / 2.0, self.y)
-    }
+/// A place in a row: a box, or an edge that passes.
+struct Spot {
+    row: usize,
+    width: f64,
+    /// The middle.
+    x: f64,
+}
 
-    pub fn foot(&self) -> (f64, f64) {
-        (self.x + BOX_WIDTH / 2.0, self.y + BOX_HEIGHT)
+/// Sweeps that bring places near to what they are joined with.
+const SWEEPS: usize = 8;
+
+/// Boxes are in an order in which edges point ahead; those that point back, where a line reads what came of itself, have no
+/// route.
+pub fn layout(count: usize, edges: &[(usize, usize)]) -> Layout {
+    let rank = ranks(count, edges);
+    let mut spots: Vec<Spot> = rank.iter().map(|&row| Spot { row, width: BOX_WIDTH, x: 0.0 }).collect();
+    let mut chains: Vec<Vec<usize>> = vec![];
+    for &(from, to) in edges {
+        let mut chain = vec![from];
+        if from < to {
+            for row in rank[from] + 1..rank[to] {
+                chain.push(spots.len());
+                spots.push(Spot { row, width: LANE_WIDTH, x: 0.0 });
+            }
+            chain.push(to);
+        }
+        chains.push(chain);
+    }
+    let joined: Vec<(usize, usize)> =
+        chains.iter().flat_map(|chain| chain.windows(2).map(|pair| (pair[0], pair[1]))).collect();
+    arrange(&mut spots, &joined);
+    let left = spots.iter().map(|spot| spot.x - spot.width / 2.0).fold(f64::INFINITY, f64::min);
+    let right = spots.iter().map(|spot| spot.x + spot.width / 2.0).fold(f64::NEG_INFINITY, f64::max);
+    let x = |at: usize| (spots[at].x - left + MARGIN).round();
+    let y = |at: usize| MARGIN + spots[at].row as f64 * (BOX_HEIGHT + GAP_Y);
+    let route = |chain: &Vec<usize>| match chain.as_slice() {
+        [from, between @ .., to] => {
+            let passed = between.iter().flat_map(|&at| [(x(at), y(at)), (x(at), y(at) + BOX_HEIGHT)]);
+            let foot = (x(*from), y(*from) + BOX_HEIGHT);
+            std::iter::once(foot).chain(passed).chain([(x(*to), y(*to))]).collect()
+        }
+        _ => vec![],
+    };
+    let rows = spots.iter().map(|spot| spot.row + 1).max().unwrap_or(0) as f64;
+    Layout {
+        width: (if count == 0 { 0.0 } else { right - left } + 2.0 * MARGIN).round(),
+        height: ((rows * (BOX_HEIGHT + GAP_Y) - GAP_Y).max(0.0) + 2.0 * MARGIN).round(),
+        boxes: (0..count).map(|at| Box { x: x(at) - BOX_WIDTH / 2.0, y: y(at) }).collect(),
+        routes: chains.iter().map(route).collect(),
     }
 }
 
-/// Sweeps that bring boxes near to what they read and what reads them.
-const SWEEPS: usize = 4;
-
-/// Edges that point back, where a line reads what came of itself, do not count.
-pub fn layout(count: usize, edges: &[(usize, usize)]) -> Layout {
-    let edges: Vec<(usize, usize)> = edges.iter().copied().filter(|(from, to)| from < to).collect();
-    let mut rank = vec![0usize; count];
+/// The row of each box.
+fn ranks(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
+    let mut rank = vec![0; count];
     for to in 0..count {
-        rank[to] = edges.iter().filter(|edge| edge.1 == to).map(|edge| rank[edge.0] + 1).max().unwrap_or(0);
+        let before = edges.iter().filter(|edge| edge.1 == to && edge.0 < to).map(|edge| rank[edge.0] + 1);
+        rank[to] = before.max().unwrap_or(0);
     }
     // What nothing comes before stands right above what reads it.
     for at in (0..count).rev() {
-        let below = edges.iter().filter(|edge| edge.0 == at).map(|edge| rank[edge.1]).min();
+        let below = edges.iter().filter(|edge| edge.0 == at && edge.1 > at).map(|edge| rank[edge.1]).min();
         if let (Some(below), false) = (below, edges.iter().any(|edge| edge.1 == at)) {
-            rank[at] = below.saturating_sub(1);
+            rank[at] = usize::saturating_sub(below, 1);
         }
     }
-    let mut rows: Vec<Vec<usize>> = vec![vec![]; rank.iter().max().map_or(0, |most| most + 1)];
-    (0..count).for_each(|at| rows[rank[at]].push(at));
-    rows.retain(|row| !row.is_empty());
-    let mut x = vec![0.0; count];
-    place(&rows, &mut x);
-    for sweep in 0..2 * SWEEPS {
+    rank
+}
+
+/// Orders each row by where its neighbours stand, down and up in turn.
+fn arrange(spots: &mut [Spot], joined: &[(usize, usize)]) {
+    let mut rows: Vec<Vec<usize>> = vec![vec![]; spots.iter().map(|spot| spot.row + 1).max().unwrap_or(0)];
+    (0..spots.len()).for_each(|at| rows[spots[at].row].push(at));
+    for row in &rows {
+        let wanted: Vec<(f64, usize)> = row.iter().map(|&at| (0.0, at)).collect();
+        spread(&wanted, spots);
+    }
+    for sweep in 0..SWEEPS {
         let down = sweep % 2 == 0;
         let order: Vec<usize> = if down { (0..rows.len()).collect() } else { (0..rows.len()).rev().collect() };
-        for at in order {
-            let near = |node: usize| {
-                let all = edges.iter().filter_map(|&(from, to)| match down {
-                    true => (to == node).then_some(x[from]),
-                    false => (from == node).then_some(x[to]),
-                });
-                let all: Vec<f64> = all.collect();
-                if all.is_empty() { x[node] } else { all.iter().sum::<f64>() / all.len() as f64 }
+        for row in order {
+            let near = |at: usize| {
+                let others: Vec<f64> = joined
+                    .iter()
+                    .filter_map(|&(from, to)| match down {
+                        true => (to == at).then_some(spots[from].x),
+                        false => (from == at).then_some(spots[to].x),
+                    })
+                    .collect();
+                if others.is_empty() { spots[at].x } else { others.iter().sum::<f64>() / others.len() as f64 }
             };
-            let mut wanted: Vec<(f64, usize)> = rows[at].iter().map(|&node| (near(node), node)).collect();
+            let mut wanted: Vec<(f64, usize)> = rows[row].iter().map(|&at| (near(at), at)).collect();
             wanted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            rows[at] = wanted.iter().map(|(_, node)| *node).collect();
-            spread(&wanted, &mut x);
+            rows[row] = wanted.iter().map(|(_, at)| *at).collect();
+            spread(&wanted, spots);
         }
-    }
-    let least = x.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut boxes = vec![Box { x: 0.0, y: 0.0 }; count];
-    for (row, nodes) in rows.iter().enumerate() {
-        for &node in nodes {
-            boxes[node] = Box { x: MARGIN + x[node] - least, y: MARGIN + row as f64 * (BOX_HEIGHT + GAP_Y) };
-        }
-    }
-    let width = if count == 0 { 0.0 } else { most - least + BOX_WIDTH } + 2.0 * MARGIN;
-    let height = rows.len() as f64 * (BOX_HEIGHT + GAP_Y) - GAP_Y + 2.0 * MARGIN;
-    Layout { width: width.round(), height: height.max(2.0 * MARGIN).round(), boxes }
-}
-
-fn place(rows: &[Vec<usize>], x: &mut [f64]) {
-    for row in rows {
-        let half = row.len() as f64 / 2.0;
-        row.iter().enumerate().for_each(|(at, &node)| x[node] = (at as f64 - half + 0.5) * (BOX_WIDTH + GAP_X));
     }
 }
 
-/// Boxes of a row at their wanted places, in order, pushed apart and then moved so that their middle stays.
-fn spread(wanted: &[(f64, usize)], x: &mut [f64]) {
-    let mut at: Vec<f64> = vec![];
-    for (want, _) in wanted {
-        let least = at.last().map_or(f64::NEG_INFINITY, |before| before + BOX_WIDTH + GAP_X);
-        at.push(want.max(least));
+/// Places of a row where they want to be, in order, pushed apart and then moved so that their middle stays.
+fn spread(wanted: &[(f64, usize)], spots: &mut [Spot]) {
+    let (mut placed, mut edge) = (vec![], f64::NEG_INFINITY);
+    for &(want, at) in wanted {
+        let half = spots[at].width / 2.0;
+        let x = want.max(edge + half);
+        edge = x + half + GAP_X;
+        placed.push(x);
     }
-    let shift = wanted.iter().zip(&at).map(|((want, _), at)| want - at).sum::<f64>() / wanted.len().max(1) as f64;
-    wanted.iter().zip(at).for_each(|((_, node), at)| x[*node] = at + shift);
+    let shift = wanted.iter().zip(&placed).map(|((want, _), x)| want - x).sum::<f64>() / wanted.len().max(1) as f64;
+    wanted.iter().zip(placed).for_each(|((_, at), x)| spots[*at].x = x + shift);
 }
 
 #[cfg(test)]
@@ -106,11 +142,18 @@ mod tests {
 
     #[test]
     fn boxes_stand_below_what_they_read_and_beside_each_other() {
-        let edges = [(0, 1), (0, 2), (1, 3), (2, 3), (0, 3), (3, 1)];
-        let Layout { width, height, boxes } = layout(5, &edges);
-        for &(from, to) in edges.iter().filter(|(from, to)| from < to) {
-            assert!(boxes[from].y < boxes[to].y, "{from} {to}");
+        let edges = [(0, 1), (0, 2), (1, 3), (2, 3), (0, 3), (3, 1), (3, 4)];
+        let Layout { width, height, boxes, routes } = layout(5, &edges);
+        for (&(from, to), route) in edges.iter().zip(&routes) {
+            assert_eq!(route.is_empty(), from > to);
+            if from < to {
+                assert!(boxes[from].y < boxes[to].y, "{from} {to}");
+                assert!(route.windows(2).all(|pair| pair[0].1 < pair[1].1), "{route:?}");
+            }
         }
+        // The long edge passes beside the boxes of the row between.
+        let passed = routes[4][1].0;
+        assert!([1, 2].iter().all(|&at: &usize| !(boxes[at].x..boxes[at].x + BOX_WIDTH).contains(&passed)));
         for (a, first) in boxes.iter().enumerate() {
             assert!(first.x >= 0.0 && first.x + BOX_WIDTH <= width && first.y + BOX_HEIGHT <= height);
             for other in &boxes[a + 1..] {

@@ -3,7 +3,7 @@
 use crate::html::words::{escape, put};
 use crate::leakage::{Message, Messages};
 use crate::report::Report;
-use crate::units::{number, size, spot};
+use crate::units::{counted, number, size, spot};
 
 pub fn section(report: &Report, out: &mut String) {
     let leakage = &report.leakage;
@@ -54,11 +54,11 @@ pub fn section(report: &Report, out: &mut String) {
 fn messages(kind: &Messages, out: &mut String) {
     put!(
         out,
-        "<article class=\"card\"><h3>{} x {}</h3><p class=\"more\">{}</p><p>{} rounds, {} to the server, {} to the client</p><ul>",
+        "<article class=\"card\"><h3>{} x {}</h3><p class=\"more\">{}</p><p>{}, {} to the server, {} to the client</p><ul>",
         number(kind.count),
         escape(kind.step),
         escape(kind.protocol),
-        number(kind.rounds),
+        counted(kind.rounds, "round"),
         size(kind.to_server_bytes),
         size(kind.to_client_bytes)
     );

@@ -1,8 +1,9 @@
 //! Tables that sort and filter: lines, choices, steps. A cell's `data-v` is what it is sorted by.
 
 use crate::html::words::{escape, put};
+use crate::merged::rows;
 use crate::report::{Line, Range, Report, Ring};
-use crate::units::{error, interval, number, shorten, size, spot, time};
+use crate::units::{error, interval, number, off, shorten, size, spot, time};
 use crate::ways::ways;
 
 /// The head of a table; `n` before a name says that its column holds numbers.
@@ -65,7 +66,7 @@ pub fn lines(report: &Report, out: &mut String) {
     if timed {
         columns.push("n time");
     }
-    columns.extend(["n range", "ground", "n error", "protocols and recipes"]);
+    columns.extend(["protocols and recipes", "n range", "ground", "n error"]);
     head("table-lines", "Bytes are payload; lines share rounds.", &columns, out);
     for (at, line) in report.lines.iter().enumerate() {
         let place = line.place.as_ref().map_or("-".into(), spot);
@@ -80,8 +81,8 @@ pub fn lines(report: &Report, out: &mut String) {
             let us = cost.online_us.unwrap_or(0.0);
             figure(us, &time(us), out);
         }
-        range_cells(&line.range, line.error, out);
         recipes(line, out);
+        range_cells(&line.range, line.error, out);
         put!(out, "</tr>");
     }
     foot(out);
@@ -90,12 +91,7 @@ pub fn lines(report: &Report, out: &mut String) {
 
 fn recipes(line: &Line, out: &mut String) {
     put!(out, "<td class=\"wide\">");
-    for group in line.steps.iter().filter(|group| group.cost.rounds > 0) {
-        let rings = match (group.from, group.ring) {
-            (Some(from), Some(to)) => format!("{from} to {to}"),
-            (_, Some(ring)) => ring.to_string(),
-            _ => "bits".into(),
-        };
+    for (rings, group) in rows(&line.steps) {
         put!(
             out,
             "<div><span class=\"dot {}\"></span>{} x {} <span class=\"more\">{}, {} online</span></div>",
@@ -107,13 +103,12 @@ fn recipes(line: &Line, out: &mut String) {
         );
     }
     for note in &line.notes {
-        let kind = if note.relative { "relative" } else { "absolute" };
         put!(
             out,
-            "<div class=\"note\">{} x {}, error at most {} {kind}</div>",
+            "<div class=\"note\">{} x {}, {}</div>",
             number(note.count),
             escape(&note.recipe),
-            error(note.bound)
+            off(note.bound, note.relative)
         );
     }
     put!(out, "</td>");
@@ -206,7 +201,7 @@ pub fn steps(report: &Report, out: &mut String) {
         let silent = if step.cost.rounds == 0 { " data-silent=\"\" class=\"silent\"" } else { "" };
         put!(out, "<tr data-layer=\"{}\" data-scheme=\"{scheme}\"{silent}>", step.layer);
         figure(at as f64, &at.to_string(), out);
-        put!(out, "<td><span class=\"dot {scheme}\"></span>{}</td>", escape(step.step));
+        put!(out, "<td class=\"step\"><span class=\"dot {scheme}\"></span>{}</td>", escape(step.step));
         put!(out, "<td><code>{}</code></td>", escape(&shorten(&step.value, 60)));
         let elements: usize = step.shape.iter().product();
         put!(

@@ -3,7 +3,7 @@
 use crate::leakage::{Leakage, Message, Revealed};
 use crate::report::Report;
 use crate::text::paper::{put, wrapped};
-use crate::units::{number, shorten, size, spot};
+use crate::units::{counted, number, shorten, size, spot};
 
 /// `ptc explain --leakage`.
 pub fn leakage(report: &Report) -> String {
@@ -16,10 +16,10 @@ pub fn leakage(report: &Report) -> String {
         out += "\n";
         put!(
             &mut out,
-            "  {} x {}   {} rounds, {} to the server, {} to the client",
+            "  {} x {}   {}, {} to the server, {} to the client",
             number(kind.count),
             kind.step,
-            number(kind.rounds),
+            counted(kind.rounds, "round"),
             size(kind.to_server_bytes),
             size(kind.to_client_bytes)
         );

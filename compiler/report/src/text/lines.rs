@@ -1,8 +1,9 @@
 //! Source lines as tables, and the table of protocols.
 
-use crate::report::{Alternative, Cost, Group, Line, Note, Protocol, Ring};
+use crate::merged::rows;
+use crate::report::{Alternative, Cost, Group, Line, Note, Protocol};
 use crate::text::paper::{WIDTH, put, wrapped};
-use crate::units::{error, interval, number, shorten, size, spot, time};
+use crate::units::{counted, error, interval, number, off, shorten, size, spot, time};
 use crate::ways::ways;
 
 /// What the columns of a table are about.
@@ -70,7 +71,7 @@ pub fn line(line: &Line, columns: Columns, out: &mut String) {
         put!(out, "  result {} ({}{sign}){error}", interval(range), range.grade);
     }
     if line.cost.critical_rounds > 0 {
-        put!(out, "  {} of its rounds are on the longest chain", number(line.cost.critical_rounds));
+        put!(out, "  {} on the longest chain", counted(line.cost.critical_rounds, "round"));
     }
     line.notes.iter().for_each(|one| note(one, out));
 }
@@ -80,50 +81,6 @@ fn price(one: &Alternative) -> String {
         (online, 0) => format!("{} in the query", size(online)),
         (online, offline) => format!("{} before, {} in the query", size(offline), size(online)),
     }
-}
-
-/// A step in more rings than this is one row: the digits of a table's index, for example, are as many.
-const MOST_RINGS: usize = 3;
-
-/// The groups that send, with the text of their rings.
-fn rows(groups: &[Group]) -> Vec<(String, Group)> {
-    let sending: Vec<&Group> = groups.iter().filter(|group| group.cost.rounds > 0).collect();
-    let mut rows: Vec<(String, Group)> = vec![];
-    for group in &sending {
-        let alike = |other: &Group| (other.step, other.owner) == (group.step, group.owner);
-        let kinds: Vec<&Group> = sending.iter().copied().filter(|other| alike(other)).collect();
-        if kinds.len() <= MOST_RINGS {
-            rows.push((rings(group), (*group).clone()));
-        } else if !rows.iter().any(|(_, other)| alike(other)) {
-            rows.push((span(&kinds), merged(&kinds)));
-        }
-    }
-    rows
-}
-
-fn merged(kinds: &[&Group]) -> Group {
-    let mut merged = kinds[0].clone();
-    for other in &kinds[1..] {
-        merged.count += other.count;
-        merged.elements += other.elements;
-        merged.when.extend(&other.when);
-        merged.cost.server_bytes += other.cost.server_bytes;
-        merged.cost.client_bytes += other.cost.client_bytes;
-        merged.cost.offline_bytes += other.cost.offline_bytes;
-        merged.cost.online_us = merged.cost.online_us.zip(other.cost.online_us).map(|(a, b)| a + b);
-    }
-    merged.cost.rounds = merged.when.len() as u64;
-    merged
-}
-
-/// The rings of several results.
-fn span(kinds: &[&Group]) -> String {
-    let all = |part: fn(Ring) -> u32| kinds.iter().filter_map(move |kind| kind.ring).map(part);
-    let text = |part: fn(Ring) -> u32| match (all(part).min(), all(part).max()) {
-        (Some(least), Some(most)) if least < most => format!("{least}..{most}"),
-        (least, _) => least.unwrap_or(1).to_string(),
-    };
-    format!("<{}, {}>", text(|ring| ring.bits), text(|ring| ring.frac))
 }
 
 /// Steps that send nothing, merged whatever their rings.
@@ -160,18 +117,9 @@ fn what(group: &Group) -> String {
     format!("{count}{}{owner}", group.step)
 }
 
-fn rings(group: &Group) -> String {
-    match (group.from, group.ring) {
-        (Some(from), Some(to)) => format!("{from} to {to}"),
-        (_, Some(ring)) => ring.to_string(),
-        _ => "bits".into(),
-    }
-}
-
 pub fn note(note: &Note, out: &mut String) {
-    let kind = if note.relative { "relative" } else { "absolute" };
     let times = if note.count == 1 { String::new() } else { format!(", {} times", note.count) };
-    let said = format!("`{}`{times}: {}, error at most {:.1e} {kind}", note.value, note.recipe, note.bound);
+    let said = format!("`{}`{times}: {}, {}", note.value, note.recipe, off(note.bound, note.relative));
     wrapped("  approximates ", &said, out);
 }
 
