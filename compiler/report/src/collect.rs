@@ -27,7 +27,7 @@ pub fn report(facts: &Facts) -> Report {
         schema: SCHEMA,
         model: plan.model.clone(),
         entry: plan.entry.clone(),
-        dims: plan.dims.clone(),
+        dims: plan.dims.iter().cloned().chain(plan.batch.map(|batch| ("batch".into(), batch.into()))).collect(),
         trust: match plan.trust {
             Trust::TwoParty { .. } => "two-party",
             Trust::Dealer => "dealer",

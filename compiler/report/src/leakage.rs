@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ptc_plan::bound::Grade;
 use ptc_plan::file::{self, Trust};
 use ptc_plan::leak;
-use ptc_plan::step::{Form, Owner, StepOp};
+use ptc_plan::step::{Form, Owner, Party, StepOp};
 use serde::Serialize;
 
 use crate::facts::Facts;
@@ -216,6 +216,12 @@ fn public(facts: &Facts) -> Vec<Public> {
     if !plan.dims.is_empty() {
         let dims: Vec<String> = plan.dims.iter().map(|(name, size)| format!("{name} = {size}")).collect();
         say("dimensions", dims.join(", "));
+    }
+    if let Some(batch) = plan.batch {
+        // Copies have equal results.
+        let at_server = plan.outputs.iter().any(|output| output.result && output.to == Party::Server);
+        let copies = if at_server { "and how many of the last one are copies" } else { "not how many are copies" };
+        say("queries", format!("the number of batches of {batch}, {copies}"));
     }
     let inputs: Vec<String> = plan
         .inputs
