@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use ptc_ir::Graph;
 use ptc_ir::evaluate::{self, Tensors};
 use ptc_ir::graph::{GraphOutput, Node, NodeId, Op, Visibility};
-use ptc_passes::options::Options;
+use ptc_passes::options::{Maximum, Normal, Options, Power, Ramp, Recipes, Rounds};
 use ptc_plan::file::{InputKind, Origin, Trust};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::operator::Operator;
 use ptc_plan::price;
 use ptc_plan::step::Party;
+
+mod numbers;
 
 struct Encoder {
     graph: Graph,
@@ -38,7 +40,7 @@ impl Encoder {
 
     fn parameter(&mut self, path: String, shape: &[usize], scale: f32, shift: f32) -> NodeId {
         let count = shape.iter().product();
-        let data = numbers(count, scale, self.parameters.len() as u64 + 7).iter().map(|x| x + shift).collect();
+        let data = spread(count, scale, self.parameters.len() as u64 + 7).iter().map(|x| x + shift).collect();
         self.parameters.insert(path.clone(), FloatTensor::new(shape.to_vec(), data));
         self.leaf(Op::Parameter { path: path.clone() }, path, shape, Visibility::Server)
     }
@@ -115,7 +117,7 @@ fn encoder(layers: usize, rows: usize, columns: usize, heads: usize) -> Encoder 
     encoder
 }
 
-fn numbers(count: usize, scale: f32, seed: u64) -> Vec<f32> {
+fn spread(count: usize, scale: f32, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -127,9 +129,47 @@ fn numbers(count: usize, scale: f32, seed: u64) -> Vec<f32> {
 }
 
 fn inputs(rows: usize, columns: usize) -> Tensors {
-    let x = FloatTensor::new(vec![rows, columns], numbers(rows * columns, 3.0, 5));
+    let x = FloatTensor::new(vec![rows, columns], spread(rows * columns, 3.0, 5));
     let keep = FloatTensor::new(vec![rows], (0..rows).map(|i| f32::from(i < rows - 3)).collect());
     BTreeMap::from([("x".to_string(), x), ("keep".to_string(), keep)])
+}
+
+/// Options with the ranges that these inputs show.
+fn calibrated(encoder: &Encoder, inputs: &Tensors) -> Options {
+    let mut options = Options::default();
+    let sampled = ptc_passes::run(&encoder.graph, &options, Some(ptc_passes::CALIBRATED_AFTER)).unwrap();
+    evaluate::for_each_value(&sampled, inputs, &encoder.parameters, |id, value| {
+        let ends = value.data.iter().fold((f64::MAX, f64::MIN), |(l, h), &x| (l.min(x as f64), h.max(x as f64)));
+        options.calibration.seen.insert(sampled.node(id).name.clone(), ends);
+    })
+    .unwrap();
+    options
+}
+
+/// Whatever the recipes, a batch takes the rounds of one query, and gives each query what it gets alone.
+#[test]
+fn a_batch_takes_the_rounds_of_one_query() {
+    let (rows, columns) = (8, 32);
+    let encoder = encoder(1, rows, columns, 2);
+    let inputs = inputs(rows, columns);
+    let options = calibrated(&encoder, &inputs);
+    let few = Recipes {
+        maximum: Maximum::Levels,
+        power: Power::Wide,
+        normal: Normal::Tables,
+        ramp: Ramp::Lines,
+        rounds: Rounds::Few,
+    };
+    for recipes in [Recipes::default(), few, Recipes { maximum: Maximum::Bound, ..Recipes::default() }] {
+        let options = |batch| Options { recipes, batch, ..options.clone() };
+        let [one, three] = [None, Some(3)].map(|batch| ptc_passes::run(&encoder.graph, &options(batch), None).unwrap());
+        numbers::stacked(&format!("{recipes:?}"), &one, &three, 3, 1e-6);
+        let rounds = [one, three].map(|graph| {
+            let plan = ptc_codegen::generate(&graph, Trust::Dealer).unwrap_or_else(|e| panic!("{e:?}")).plan;
+            price::total(&plan).0.rounds
+        });
+        assert_eq!(rounds[0], rounds[1], "{recipes:?}");
+    }
 }
 
 #[test]
@@ -138,13 +178,7 @@ fn an_encoder_keeps_its_numbers_in_narrow_rings() {
     let encoder = encoder(2, rows, columns, 4);
     let inputs = inputs(rows, columns);
     let expected = evaluate::outputs(&encoder.graph, &inputs, &encoder.parameters).unwrap();
-    let mut options = Options::default();
-    let sampled = ptc_passes::run(&encoder.graph, &options, Some(ptc_passes::CALIBRATED_AFTER)).unwrap();
-    evaluate::for_each_value(&sampled, &inputs, &encoder.parameters, |id, value| {
-        let ends = value.data.iter().fold((f64::MAX, f64::MIN), |(l, h), &x| (l.min(x as f64), h.max(x as f64)));
-        options.calibration.seen.insert(sampled.node(id).name.clone(), ends);
-    })
-    .unwrap();
+    let options = calibrated(&encoder, &inputs);
     let done = ptc_passes::run(&encoder.graph, &options, None).unwrap();
     let found = evaluate::outputs(&done, &inputs, &encoder.parameters).unwrap();
     let worst = found[0].data.iter().zip(&expected[0].data).map(|(f, e)| (f - e).abs()).fold(0.0, f32::max);

@@ -8,6 +8,7 @@ use ptc_plan::float::FloatTensor;
 
 /// Both graphs give the same outputs, up to `tolerance` times the largest value in between, for several
 /// random inputs.
+#[allow(dead_code, reason = "not every test compares graphs of one query")]
 pub fn same(name: &str, before: &Graph, after: &Graph, tolerance: f32) {
     for seed in 1..=3 {
         let mut random = Random(seed);
