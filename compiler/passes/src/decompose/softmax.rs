@@ -13,6 +13,7 @@
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Bound, Grade, Node, NodeId};
+use ptc_plan::file::Note;
 use ptc_plan::operator::Operator;
 use ptc_plan::step::Fixed;
 
@@ -65,7 +66,10 @@ pub fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
         (false, Maximum::Bound) if scores.high - scores.least <= MOST_LOST => below_bound(out, node, &scores),
         (false, Maximum::Bound | Maximum::Levels) => match scale(&scores) {
             Some((step, count)) => below_level(out, node, &scores, step, count),
-            None => below_maximum(out, node, &scores, options),
+            None => {
+                note(out, node, "no scale of levels spans the scores: a tournament".to_string());
+                below_maximum(out, node, &scores, options)
+            }
         },
         _ => below_maximum(out, node, &scores, options),
     };
@@ -92,6 +96,11 @@ pub fn softmax(out: &mut Graph, node: &Node, options: &Options) -> Deferred {
 
 fn bounded(out: &mut Graph, id: NodeId, low: f64, high: f64, grade: Grade) {
     out.node_mut(id).bound = Some(Bound { low, high, grade });
+}
+
+/// How the row's reference is found: exact beside roundings, whatever it is.
+fn note(out: &mut Graph, node: &Node, recipe: String) {
+    out.notes.push(Note { value: node.name.clone(), recipe, bound: 0.0, relative: false });
 }
 
 fn masked(out: &mut Graph, node: &Node, options: &Options) -> Scores {
@@ -145,6 +154,7 @@ fn below_level(out: &mut Graph, node: &Node, scores: &Scores, step: f64, count: 
     bounded(out, reached, 0.0, step * f64::from(count), grade);
     let by = lowest + step - 1.0;
     let reference = derive(out, Operator::Offset { by }, &[reached], node, "reference");
+    note(out, node, format!("less the highest of {count} levels, {step} octaves apart, that the row reaches"));
     let top = by + step * f64::from(count);
     bounded(out, reference, by, top, grade);
     let shifted = derive(out, Operator::Subtract, &[masked, reference], node, "shifted");
@@ -157,6 +167,7 @@ fn below_level(out: &mut Graph, node: &Node, scores: &Scores, step: f64, count: 
 fn below_bound(out: &mut Graph, node: &Node, scores: &Scores) -> Shifted {
     let by = 1.0 - scores.high.ceil();
     let shifted = derive(out, Operator::Offset { by }, &[scores.masked], node, "shifted");
+    note(out, node, format!("less {}, which no row's maximum exceeds by more than 1", -by));
     let low = scores.low + by;
     bounded(out, shifted, low, 1.0, scores.grade);
     Shifted { node: shifted, low, lost: (-by - scores.least).max(1.0), coarse: None }
