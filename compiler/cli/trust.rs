@@ -2,6 +2,7 @@
 //! plan.
 
 use ptc_driver::Request;
+use ptc_plan::check::MAX_BATCH;
 use ptc_plan::file::{Making, Trust};
 
 use crate::failure::Failure;
@@ -20,12 +21,9 @@ pub struct TrustArguments {
     pub inline: bool,
     /// Serve so many queries at once: they share rounds, and what is prepared for them costs less for each. Inputs and
     /// results are stacked; `ptc run` and `ptc sim` take as many as there are, one by one.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=MOST_QUERIES))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BATCH)))]
     pub batch: Option<u32>,
 }
-
-/// A batch of more gains nothing over the next one.
-const MOST_QUERIES: i64 = 1024;
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub enum Mode {

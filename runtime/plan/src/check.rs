@@ -13,6 +13,9 @@ mod step;
 /// Elements of one value.
 pub const MAX_ELEMENTS: usize = 1 << 31;
 
+/// Queries that one run serves; more gain nothing over the next run.
+pub const MAX_BATCH: u32 = 1 << 10;
+
 const MAX_VALUES: usize = 1 << 20;
 const MAX_STEPS: usize = 1 << 20;
 const MAX_ROUNDS: u32 = 1 << 20;
@@ -68,10 +71,13 @@ pub fn check(plan: &Plan) -> Result<(), String> {
 /// Every input and result of a batch has its queries along the first axis.
 fn check_batch(plan: &Plan) -> Result<(), String> {
     let Some(batch) = plan.batch else { return Ok(()) };
+    if !(2..=MAX_BATCH).contains(&batch) {
+        return Err(format!("a batch of {batch} queries is none of 2 to {MAX_BATCH}"));
+    }
     let results = plan.outputs.iter().filter(|output| output.result).map(|output| (&output.name, output.value));
     for (name, value) in plan.inputs.iter().map(|input| (&input.name, input.value)).chain(results) {
         let shape = &get(plan, value)?.shape;
-        if batch < 2 || shape.first() != Some(&(batch as usize)) {
+        if shape.first() != Some(&(batch as usize)) {
             return Err(format!("`{name}` of shape {shape:?} in a batch of {batch}"));
         }
     }

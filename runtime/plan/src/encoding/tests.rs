@@ -275,7 +275,8 @@ fn what_does_not_hold_together_is_named() {
     check_invalid(|plan| plan.constants[0].data.push(0.0), "constant `table` does not fit its value");
     check_invalid(|plan| plan.outputs[0].to = Party::Server, "output `squared`: it is for the Server");
     check_invalid(|plan| plan.batch = Some(8), "`x` of shape [4, 8] in a batch of 8");
-    check_invalid(|plan| plan.batch = Some(1), "in a batch of 1");
+    check_invalid(|plan| plan.batch = Some(1), "a batch of 1 queries is none of 2 to 1024");
+    check_invalid(|plan| plan.batch = Some(u32::MAX), "a batch of 4294967295 queries");
     check_invalid(|plan| plan.origins[0].text = "\u{1b}[2J".into(), "has control characters");
     check_invalid(
         |plan| {
