@@ -3,7 +3,7 @@
 use crate::html::words::{escape, put};
 use crate::merged::rows;
 use crate::report::{Line, Range, Report, Ring};
-use crate::units::{error, interval, number, off, shorten, size, spot, time};
+use crate::units::{counted, error, interval, number, off, shorten, size, spot, time};
 use crate::ways::ways;
 
 /// The head of a table; `n` before a name says that its column holds numbers.
@@ -32,7 +32,8 @@ fn foot(out: &mut String) {
     put!(out, "</tbody></table></div>");
 }
 
-fn range_cells(range: &Option<Range>, bound: Option<f64>, out: &mut String) {
+/// The range with its ground, and the error.
+fn known_cells(range: &Option<Range>, bound: Option<f64>, out: &mut String) {
     match range {
         Some(range) => {
             let most = range.low.abs().max(range.high.abs());
@@ -41,13 +42,14 @@ fn range_cells(range: &Option<Range>, bound: Option<f64>, out: &mut String) {
             let shown = shown.strip_prefix("between ").unwrap_or(&shown).replace(" and ", " .. ");
             put!(
                 out,
-                "<td class=\"n\" data-v=\"{sorted}\">{}</td><td><span class=\"grade {}\">{}</span></td>",
+                "<td class=\"n\" data-v=\"{sorted}\" title=\"sign: {}\">{} <span class=\"grade {}\">{}</span></td>",
+                range.sign,
                 escape(&shown),
                 range.grade,
                 range.grade
             );
         }
-        None => put!(out, "<td class=\"n\" data-v=\"-1\"></td><td></td>"),
+        None => put!(out, "<td class=\"n\" data-v=\"-1\"></td>"),
     }
     figure(bound.unwrap_or(0.0), &bound.map_or(String::new(), error), out);
 }
@@ -66,7 +68,7 @@ pub fn lines(report: &Report, out: &mut String) {
     if timed {
         columns.push("n time");
     }
-    columns.extend(["protocols and recipes", "n range", "ground", "n error"]);
+    columns.extend(["protocols and recipes", "n range", "n error"]);
     head("table-lines", "Bytes are payload; lines share rounds.", &columns, out);
     for (at, line) in report.lines.iter().enumerate() {
         let place = line.place.as_ref().map_or("-".into(), spot);
@@ -82,12 +84,15 @@ pub fn lines(report: &Report, out: &mut String) {
             figure(us, &time(us), out);
         }
         recipes(line, out);
-        range_cells(&line.range, line.error, out);
+        known_cells(&line.range, line.error, out);
         put!(out, "</tr>");
     }
     foot(out);
     put!(out, "</section>");
 }
+
+/// So many recipes of a line are shown at once.
+const FEW: usize = 2;
 
 fn recipes(line: &Line, out: &mut String) {
     put!(out, "<td class=\"wide\">");
@@ -102,6 +107,16 @@ fn recipes(line: &Line, out: &mut String) {
             size(group.cost.online_bytes())
         );
     }
+    let most = |relative: bool| {
+        let alike = line.notes.iter().filter(|note| note.relative == relative).map(|note| note.bound);
+        alike.reduce(f64::max).map(|bound| off(bound, relative))
+    };
+    let folded = line.notes.len() > FEW;
+    if folded {
+        let count: u64 = line.notes.iter().map(|note| note.count).sum();
+        let worst: Vec<String> = [true, false].into_iter().filter_map(most).collect();
+        put!(out, "<details><summary>{}, {}</summary>", counted(count, "approximation"), worst.join(", "));
+    }
     for note in &line.notes {
         put!(
             out,
@@ -110,6 +125,9 @@ fn recipes(line: &Line, out: &mut String) {
             escape(&note.recipe),
             off(note.bound, note.relative)
         );
+    }
+    if folded {
+        put!(out, "</details>");
     }
     put!(out, "</td>");
 }
@@ -194,7 +212,7 @@ pub fn steps(report: &Report, out: &mut String) {
     if timed {
         columns.push("n time");
     }
-    columns.extend(["n range", "ground", "n error", "line"]);
+    columns.extend(["n range", "n error", "line"]);
     head("table-steps", "In the order of the plan.", &columns, out);
     for (at, step) in report.steps.iter().enumerate() {
         let scheme = step.scheme.name();
@@ -219,7 +237,7 @@ pub fn steps(report: &Report, out: &mut String) {
             let us = step.cost.online_us.unwrap_or(0.0);
             figure(us, &time(us), out);
         }
-        range_cells(&step.range, step.error, out);
+        known_cells(&step.range, step.error, out);
         let place = report.lines[step.line].place.as_ref().map_or("-".into(), spot);
         put!(out, "<td><a href=\"#line-{}\"><code>{}</code></a></td></tr>", step.line, escape(&place));
     }
