@@ -1,4 +1,7 @@
 //! Rounds: every step starts as soon as its inputs are there, so independent steps share rounds.
+//!
+//! A plan so has the rounds of its longest chain, and no order has fewer. A step that could start later would gain nothing:
+//! the bytes are the same, and nearly every message meets one of the same size on its way back.
 
 use ptc_plan::file::Plan;
 use ptc_plan::price;
