@@ -1,6 +1,6 @@
 //! Rounds: every step starts as soon as its inputs are there, so independent steps share rounds.
 //!
-//! A plan so has the rounds of its longest chain, and no order has fewer. A step that could start later would gain nothing:
+//! A plan thus has the rounds of its longest chain, and no order has fewer. A step that could start later would gain nothing:
 //! the bytes are the same, and nearly every message meets one of the same size on its way back.
 
 use ptc_plan::file::Plan;
