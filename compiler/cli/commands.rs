@@ -9,5 +9,6 @@ pub mod format;
 pub mod help;
 pub mod pool;
 pub mod prepare;
+pub mod profile;
 pub mod run;
 pub mod sim;

@@ -13,6 +13,7 @@ mod files;
 mod given;
 mod graph;
 mod labels;
+mod measure;
 mod model;
 mod pool;
 mod progress;
@@ -50,6 +51,7 @@ enum Command {
     Fmt(commands::format::Arguments),
     Explain(commands::explain::Arguments),
     Calibrate(commands::calibrate::Arguments),
+    Profile(commands::profile::Arguments),
     Deal(commands::deal::Arguments),
     Prepare(commands::prepare::Arguments),
     Pool(commands::pool::Arguments),
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Fmt(arguments) => commands::format::run(arguments),
         Command::Explain(arguments) => commands::explain::run(arguments),
         Command::Calibrate(arguments) => commands::calibrate::run(arguments),
+        Command::Profile(arguments) => commands::profile::run(arguments),
         Command::Deal(arguments) => commands::deal::run(arguments),
         Command::Prepare(arguments) => commands::prepare::run(arguments),
         Command::Pool(arguments) => commands::pool::run(arguments),

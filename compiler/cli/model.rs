@@ -49,7 +49,7 @@ impl ModelArguments {
             passes.calibration = calibration::read(file)?;
         }
         let dims = self.dims.iter().cloned().collect::<BTreeMap<_, _>>();
-        Ok(Request { entry: self.entry.clone(), dims, passes, inline: false })
+        Ok(Request { entry: self.entry.clone(), dims, passes, ..Request::default() })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use ptc_cost::predict::predict;
 use ptc_plan::price;
 use ptc_syntax::diagnostic;
 
@@ -56,6 +57,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         total.rounds,
         (total.sent[0] + total.sent[1]) as f64 / 1e6,
         start.elapsed().as_secs_f64()
+    );
+    let profile = arguments.trust.profile()?;
+    let prediction = predict(plan, &profile);
+    eprintln!(
+        "predicted on `{}`: {:.2} s and {:.1} MB, of it {:.2} s online",
+        profile.name,
+        prediction.seconds(),
+        prediction.bytes() as f64 / 1e6,
+        prediction.online.seconds
     );
     if let Some(first) = built.unmeasured.first() {
         eprintln!(

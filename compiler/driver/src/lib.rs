@@ -1,11 +1,15 @@
 //! The front half as one call: model file to graph to plan.
 
+pub mod recipes;
+pub mod search;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ptc_codegen::Generated;
+use ptc_codegen::{CodegenError, Generated};
+use ptc_cost::assign::assign;
 use ptc_ir::Graph;
-use ptc_passes::options::{Options, PassError};
+use ptc_passes::options::{Options, PassError, Recipes};
 use ptc_plan::Plan;
 use ptc_plan::file::Trust;
 use ptc_plan::two_party::feasible;
@@ -14,6 +18,8 @@ use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::source::Sources;
 use ptc_syntax::span::{FileId, Span};
 use ptc_typeck::program::Program;
+
+use search::Search;
 
 /// What the user asks of a build.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +31,8 @@ pub struct Request {
     /// Products by the server's weights are computed in the query, with nothing prepared: for one query alone. Takes effect
     /// in plans of two parties alone.
     pub inline: bool,
+    /// Without one, recipes and making are as told.
+    pub search: Option<Search>,
 }
 
 /// A model file that was read, with everything needed to show what is wrong with it.
@@ -41,6 +49,21 @@ pub struct Built {
     pub warnings: Vec<Diagnostic>,
     /// Values without a range, where others have one.
     pub unmeasured: Vec<String>,
+    /// How functions are computed.
+    pub recipes: Recipes,
+}
+
+/// A graph after every pass, and its plan.
+pub struct Whole {
+    pub graph: Graph,
+    pub generated: Generated,
+}
+
+/// What is wrong with a graph: the origin, why, and what would mend it.
+pub struct Problem {
+    origin: u32,
+    message: String,
+    hint: String,
 }
 
 /// Names, shapes and visibility of a model, entry by entry.
@@ -76,44 +99,72 @@ fn unmeasured(graph: &Graph, request: &Request) -> Vec<String> {
     names.filter(|name| !seen.contains_key(name)).collect()
 }
 
-/// The graph after the pass `last`, or as lowered.
+/// The graph after the pass `last`, or as lowered. Recipes are those of the plan that two parties alone would execute; a
+/// graph that has none is shown with those that are tried first.
 pub fn graph(path: &Path, text: &str, request: &Request, last: Option<&str>) -> Result<Graph, Failure> {
-    let (graph, sources, _) = front(path, text, request)?;
-    match last {
-        None => Ok(graph),
-        Some(_) => passes(&graph, request, last, sources).map(|(graph, _)| graph),
+    let (source, sources, _) = front(path, text, request)?;
+    if last.is_none() {
+        return Ok(source);
     }
+    let with = |recipes: &Recipes| whole(&source, request, recipes, Trust::default());
+    let found = request.search.as_ref().and_then(|search| search::search(search, &with).ok());
+    let recipes = found.map_or(request.passes.recipes, |(_, recipes)| recipes);
+    let passes = Options { recipes, ..request.passes.clone() };
+    self::passes(&source, &Request { passes, ..request.clone() }, last, sources).map(|(graph, _)| graph)
 }
 
 pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result<Built, Failure> {
-    let (graph, sources, warnings) = front(path, text, request)?;
-    let unmeasured = unmeasured(&graph, request);
-    let (graph, sources) = passes(&graph, request, None, sources)?;
-    match ptc_codegen::generate(&graph, trust) {
-        Ok(mut generated) => {
-            let diagnostics = too_large(&graph, &sources, &generated.plan);
-            if !diagnostics.is_empty() {
-                return Err(Failure { sources, diagnostics });
-            }
-            if let (true, Trust::TwoParty { making }) = (request.inline, trust) {
-                ptc_codegen::inline::run(&mut generated.plan, making);
-            }
-            generated.plan.batch = request.passes.batch;
-            // The same source gives the same plan wherever its folder lies.
-            let folder = path.parent().map(|folder| folder.join("").display().to_string()).unwrap_or_default();
-            for origin in &mut generated.plan.origins {
-                if let Some(name) = origin.file.strip_prefix(&folder) {
-                    origin.file = name.to_string();
-                }
-            }
-            Ok(Built { graph, generated, sources, warnings, unmeasured })
-        }
-        Err(errors) => {
-            let errors = errors.into_iter().map(|e| (e.origin, e.message, e.hint));
-            let diagnostics = located(&graph, &sources, codes::E0601, errors);
-            Err(Failure { sources, diagnostics })
+    let (source, sources, warnings) = front(path, text, request)?;
+    let unmeasured = unmeasured(&source, request);
+    let with = |recipes: &Recipes| whole(&source, request, recipes, trust);
+    let found = match &request.search {
+        Some(search) => search::search(search, &with),
+        None => with(&request.passes.recipes).map(|whole| (whole, request.passes.recipes)),
+    };
+    let (Whole { graph, mut generated }, recipes) = match found {
+        Ok(found) => found,
+        Err(problems) => return Err(Failure { diagnostics: shown(&source, &sources, problems), sources }),
+    };
+    let diagnostics = too_large(&graph, &sources, &generated.plan);
+    if !diagnostics.is_empty() {
+        return Err(Failure { sources, diagnostics });
+    }
+    if let Some(search) = &request.search {
+        assign(&mut generated.plan, &search.profile, search.objective, search.making);
+    }
+    // The same source gives the same plan wherever its folder lies.
+    let folder = path.parent().map(|folder| folder.join("").display().to_string()).unwrap_or_default();
+    for origin in &mut generated.plan.origins {
+        if let Some(name) = origin.file.strip_prefix(&folder) {
+            origin.file = name.to_string();
         }
     }
+    Ok(Built { graph, generated, sources, warnings, unmeasured, recipes })
+}
+
+/// From the lowered graph to a plan, with these recipes.
+fn whole(source: &Graph, request: &Request, recipes: &Recipes, trust: Trust) -> Result<Whole, Vec<Problem>> {
+    let options = Options { recipes: *recipes, ..request.passes.clone() };
+    let graph = ptc_passes::run(source, &options, None).map_err(problems)?;
+    let mut generated = ptc_codegen::generate(&graph, trust).map_err(|errors| {
+        let problem = |error: CodegenError| Problem { origin: error.origin, message: error.message, hint: error.hint };
+        errors.into_iter().map(problem).collect::<Vec<_>>()
+    })?;
+    if let (true, Trust::TwoParty { making }) = (request.inline, trust) {
+        ptc_codegen::inline::run(&mut generated.plan, making);
+    }
+    generated.plan.batch = options.batch;
+    Ok(Whole { graph, generated })
+}
+
+fn problems(errors: Vec<PassError>) -> Vec<Problem> {
+    errors.into_iter().map(|PassError { origin, message, hint }| Problem { origin, message, hint }).collect()
+}
+
+/// Passes keep the origins of the source.
+fn shown(graph: &Graph, sources: &Sources, problems: Vec<Problem>) -> Vec<Diagnostic> {
+    let problems = problems.into_iter().map(|problem| (problem.origin, problem.message, problem.hint));
+    located(graph, sources, codes::E0601, problems)
 }
 
 /// Products that two parties alone cannot prepare.
@@ -127,11 +178,7 @@ fn too_large(graph: &Graph, sources: &Sources, plan: &Plan) -> Vec<Diagnostic> {
 fn passes(graph: &Graph, request: &Request, last: Option<&str>, sources: Sources) -> Result<(Graph, Sources), Failure> {
     match ptc_passes::run(graph, &request.passes, last) {
         Ok(graph) => Ok((graph, sources)),
-        Err(errors) => {
-            let errors = errors.into_iter().map(|PassError { origin, message, hint }| (origin, message, hint));
-            let diagnostics = located(graph, &sources, codes::E0601, errors);
-            Err(Failure { sources, diagnostics })
-        }
+        Err(errors) => Err(Failure { diagnostics: shown(graph, &sources, problems(errors)), sources }),
     }
 }
 

@@ -334,51 +334,57 @@ pub fn fits(product: &Product) -> bool {
 fn search(product: &Product, making: Making) -> Option<Packing> {
     let second = f64::from(making.second_bytes);
     let mut best: Option<(f64, Packing)> = None;
-    for packing in candidates(product) {
-        // Most are out of the question before their answers are known.
+    for_each_candidate(product, |packing| {
+        // Most are out of the question before their answers are known, and most others by the narrowest that may be.
         let known = request_bytes(product, &packing) as f64 + second * seconds(product, &packing);
-        if best.is_some_and(|(least, _)| known >= least) {
-            continue;
+        if best.is_some_and(|(least, _)| known >= least || known + least_response_bytes(product, &packing) >= least) {
+            return;
         }
-        let Some(response) = response(product, &packing) else { continue };
+        let Some(response) = response(product, &packing) else { return };
         let packing = Packing { response, ..packing };
         let cost = known + response_bytes(product, &packing) as f64;
         if best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, packing));
         }
-    }
+    });
     best.map(|(_, packing)| packing)
 }
 
+/// No answers that [`response`] finds are shorter.
+fn least_response_bytes(product: &Product, packing: &Packing) -> f64 {
+    let count = packing.responses(product) * packing.parameters().degree;
+    let wanted = product.batch * product.rows * product.columns;
+    (packed(count, product.bits.max(20)) + packed(wanted, product.bits)) as f64
+}
+
 /// Windows of every shape that may be best, for all parameters.
-fn candidates(product: &Product) -> Vec<Packing> {
+fn for_each_candidate(product: &Product, mut look: impl FnMut(Packing)) {
     let response = Response { flood_bits: 0, prime_bits: [0; 2], body_bits: 0 };
-    let mut found = vec![];
+    let [batches, all_rows] = [product.batch, product.rows].map(windows);
     for (set, parameters) in SETS.iter().enumerate() {
         let degree = parameters.degree;
+        let spreads = spreads(product, degree);
         for limbs in parameters.kept.min(2)..=parameters.prime_bits.len() {
-            for spread in spreads(product, degree) {
-                for batch in windows(product.batch).into_iter().filter(|batch| spread.is_multiple_of(*batch)) {
+            for &spread in &spreads {
+                for &batch in batches.iter().filter(|batch| spread.is_multiple_of(**batch)) {
                     let stride = spread / batch;
                     let inner = stride.min(product.inner);
                     // Even blocks.
                     let inner = product.inner.div_ceil(product.inner.div_ceil(inner));
-                    for rows in windows(product.rows).into_iter().filter(|rows| rows * spread <= degree) {
+                    for &rows in all_rows.iter().filter(|rows| **rows * spread <= degree) {
                         let columns = (degree / (rows * spread)).min(product.columns);
                         let columns = product.columns.div_ceil(product.columns.div_ceil(columns));
                         let packing = Packing { set, limbs, batch, rows, inner, columns, stride, merge: 1, response };
-                        found.push(packing);
+                        look(packing);
                         if parameters.special_bits.is_none() || !spread.is_power_of_two() {
                             continue;
                         }
-                        let merges = (1..=spread.ilog2()).map(|log| 1 << log);
-                        found.extend(merges.map(|merge| Packing { merge, ..packing }));
+                        (1..=spread.ilog2()).for_each(|log| look(Packing { merge: 1 << log, ..packing }));
                     }
                 }
             }
         }
     }
-    found
 }
 
 /// Distances of wanted coefficients: powers of two, and those that cut the inner axis evenly.
