@@ -50,8 +50,8 @@ pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
 /// What was fitted in this run; layers ask for the same again and again.
 #[derive(Default)]
 pub struct Fits {
-    /// By function, bound, tolerance and fraction bits.
-    lines: HashMap<(Function, [u64; 4]), Result<lines::Lines, f64>>,
+    /// By function, bound, and what is asked.
+    lines: HashMap<(Function, [u64; 2], [u64; 3]), Result<lines::Lines, f64>>,
     /// By function, range and tolerance.
     tables: HashMap<(Function, [u64; 3]), Result<tables::Tables, f64>>,
 }
@@ -67,7 +67,6 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn expand(&mut self, op: &Operator) -> Result<NodeId, PassError> {
         let tolerance = self.like.tolerance.or(self.options.tolerance);
-        let by_tables = self.options.recipes.normal == Normal::Tables;
         let by_lines = self.options.recipes.ramp == Ramp::Lines;
         match op {
             Operator::Relu => Ok(activation::relu(self)),
@@ -78,20 +77,29 @@ impl Builder<'_> {
             Operator::Gelu => activation::smooth_ramp(self, activation::GELU, tolerance),
             Operator::Silu => activation::smooth_ramp(self, activation::SILU, tolerance),
             Operator::Exp => activation::exp(self),
-            // A range that is too wide for tables is left to octaves.
-            Operator::Rsqrt if by_tables => {
-                tables::normalised(self, Function::Rsqrt, tolerance).or_else(|_| normalised::rsqrt(self))
-            }
-            Operator::Reciprocal if by_tables => {
-                tables::normalised(self, Function::Reciprocal, tolerance).or_else(|_| normalised::reciprocal(self))
-            }
-            Operator::Rsqrt => normalised::rsqrt(self),
-            Operator::Reciprocal => normalised::reciprocal(self),
+            Operator::Rsqrt => self.of_rows(Function::Rsqrt, tolerance),
+            Operator::Reciprocal => self.of_rows(Function::Reciprocal, tolerance),
             Operator::Gather => Err(self.error(
                 "a table that one party hides is indexed by what the other hides".to_string(),
                 "declare the table `@public` (the look-up is then the client's own), or multiply by a one-hot vector",
             )),
             _ => Ok(self.out.push(self.like.clone())),
+        }
+    }
+
+    /// Tables where they are asked for, or octaves err by too much; a range that is too wide for tables is left to octaves.
+    fn of_rows(&mut self, f: Function, tolerance: Option<f64>) -> Result<NodeId, PassError> {
+        let tight = tolerance.is_some_and(|tolerance| tolerance < normalised::error(f));
+        if tight || self.options.recipes.normal == Normal::Tables {
+            match tables::normalised(self, f, tolerance) {
+                Ok(value) => return Ok(value),
+                Err(error) if tight => return Err(error),
+                Err(_) => {}
+            }
+        }
+        match f {
+            Function::Rsqrt => normalised::rsqrt(self),
+            _ => normalised::reciprocal(self),
         }
     }
 

@@ -17,17 +17,26 @@ use super::{Builder, Fits};
 use crate::fit::cells::{Cells, Shape, fit};
 use crate::fit::function::{Function, Tail};
 use crate::fit::interval::Interval;
-use crate::options::PassError;
+use crate::options::{PassError, Rounds};
 
 /// Where no tolerance is set.
-const STANDARD: f64 = 0.0026;
+const STANDARD: f64 = 0.0018;
 /// Index bits of a table of lines; more cost more beforehand than they are worth.
 const INDEX_BITS: std::ops::RangeInclusive<u32> = 3..=8;
-/// Index bits up to which a table of bits is worth its rounds.
-const MOST_COARSE_BITS: u32 = 8;
+/// Index bits up to which a table of bits is worth the rounds of comparisons.
+fn most_coarse_bits(rounds: Rounds) -> u32 {
+    match rounds {
+        Rounds::Narrow => 6,
+        Rounds::Few => 8,
+    }
+}
+
 /// Thresholds are multiples of it.
 const THRESHOLD_STEP: f64 = 0.25;
 const MOST_THRESHOLD: f64 = 16.0;
+
+/// The tolerance, fraction bits of the result, and index bits that a table of bits may have.
+type Asked = (f64, u32, u32);
 
 /// A middle piece and its cells.
 #[derive(Clone, Debug)]
@@ -52,7 +61,8 @@ pub fn ramp(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Result<Node
     let tolerance = tolerance.unwrap_or(STANDARD);
     let (x, frac) = (b.input(), b.options.activation_frac);
     let bound = b.bound(x);
-    let lines = choose(b.fits, f, bound, tolerance, frac).map_err(|least| {
+    let most_coarse = most_coarse_bits(b.options.recipes.rounds);
+    let lines = choose(b.fits, f, bound, (tolerance, frac, most_coarse)).map_err(|least| {
         let message = format!(
             "no table of lines for `{}` errs by less than {least:.1e}; the tolerance is {tolerance:.1e}",
             f.name()
@@ -63,17 +73,19 @@ pub fn ramp(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Result<Node
 }
 
 /// `Err` is the least error that there is.
-pub fn choose(fits: &mut Fits, f: Function, bound: Bound, tolerance: f64, frac: u32) -> Result<Lines, f64> {
-    let key = (f, [bound.low.to_bits(), bound.high.to_bits(), tolerance.to_bits(), u64::from(frac)]);
+pub fn choose(fits: &mut Fits, f: Function, bound: Bound, asked: Asked) -> Result<Lines, f64> {
+    let (tolerance, frac, most_coarse) = asked;
+    let terms = [tolerance.to_bits(), u64::from(frac), u64::from(most_coarse)];
+    let key = (f, [bound.low.to_bits(), bound.high.to_bits()], terms);
     if let Some(found) = fits.lines.get(&key) {
         return found.clone();
     }
-    let found = search(f, bound, tolerance, frac);
+    let found = search(f, bound, asked);
     fits.lines.insert(key, found.clone());
     found
 }
 
-fn search(f: Function, bound: Bound, tolerance: f64, frac: u32) -> Result<Lines, f64> {
+fn search(f: Function, bound: Bound, (tolerance, frac, most_coarse): Asked) -> Result<Lines, f64> {
     let result_unit = f64::from(-(frac as i32)).exp2();
     let steps = (2.0 / THRESHOLD_STEP) as u32..=(MOST_THRESHOLD / THRESHOLD_STEP) as u32;
     let threshold = steps
@@ -85,7 +97,7 @@ fn search(f: Function, bound: Bound, tolerance: f64, frac: u32) -> Result<Lines,
         let mut best: Option<Lines> = None;
         // The least overlap first: it leaves the narrowest cells. A wider one may make the pieces' table short enough.
         for overlap in [0.25, 0.5, 1.0, 2.0] {
-            let Some(place) = place(bound, threshold, overlap, index_bits) else { continue };
+            let Some(place) = place(bound, (threshold, overlap), index_bits, most_coarse) else { continue };
             match narrowest(f, &place, tolerance, frac) {
                 Ok(lines) if best.as_ref().is_none_or(|b| lines.coarse_bits.is_some() && b.coarse_bits.is_none()) => {
                     best = Some(lines);
@@ -117,7 +129,7 @@ struct Place {
 
 /// The narrowest cells, a power of two wide, that `2^index_bits` of reach over the middle piece; one is left below it, for
 /// the index that is one too low.
-fn place(bound: Bound, threshold: f64, overlap: f64, index_bits: u32) -> Option<Place> {
+fn place(bound: Bound, (threshold, overlap): (f64, f64), index_bits: u32, most_coarse: u32) -> Option<Place> {
     let (left, right) = (bound.low < -threshold - overlap, bound.high > threshold + overlap);
     // What is looked up is rounded first.
     const ROUNDED: f64 = 1.0 / 64.0;
@@ -132,7 +144,7 @@ fn place(bound: Bound, threshold: f64, overlap: f64, index_bits: u32) -> Option<
     let low_cell = first(f64::from(-step_bits).exp2());
     // The pieces' table begins a cell below the bound.
     let coarse_cells = (bound.high - bound.low) / overlap + 4.0;
-    let coarse_bits = Some(coarse_cells.log2().ceil() as u32).filter(|&bits| bits <= MOST_COARSE_BITS);
+    let coarse_bits = Some(coarse_cells.log2().ceil() as u32).filter(|&bits| bits <= most_coarse);
     // Thresholds lie on the mesh of what tells the pieces: a table's begins at one of them.
     let steps = threshold / overlap * if coarse_bits.is_some() { 2.0 } else { 1.0 };
     if steps.fract() != 0.0 && (left || right) {

@@ -8,6 +8,7 @@ use ptc_ir::graph::NodeId;
 use ptc_plan::operator::Operator;
 
 use super::Builder;
+use crate::fit::function::Function;
 use crate::options::PassError;
 
 /// Octaves beyond which the ring of a normalised value would burst.
@@ -19,17 +20,29 @@ const RELATIVE_BITS: i32 = 13;
 const OCTAVE_BITS: i32 = 4;
 /// Where the table begins; it covers one unit.
 const TABLE_LOW: f64 = 0.25;
+/// Of the table of lines.
+const INDEX_BITS: u32 = 7;
 const LINE_FRAC: u32 = 14;
 const RESULT_BITS: i32 = 12;
 /// Fraction bits of the power that scales back, at the most.
 const FACTOR_FRAC: u32 = 20;
 
 pub fn rsqrt(b: &mut Builder) -> Result<NodeId, PassError> {
-    normalised(b, "reciprocal square root", 7, |x| 1.0 / x.sqrt(), |e| (-e / 2.0).exp2())
+    normalised(b, "reciprocal square root", INDEX_BITS, |x| 1.0 / x.sqrt(), |e| (-e / 2.0).exp2())
 }
 
 pub fn reciprocal(b: &mut Builder) -> Result<NodeId, PassError> {
-    normalised(b, "reciprocal", 7, |x| 1.0 / x, |e| (-e).exp2())
+    normalised(b, "reciprocal", INDEX_BITS, |x| 1.0 / x, |e| (-e).exp2())
+}
+
+/// The relative error of either.
+pub fn error(f: Function) -> f64 {
+    lines(INDEX_BITS, &|x| f.value(x)).1 + rounding()
+}
+
+/// Beside a value of at least 1: the factor of a slope of at most 2, the slope, the height and their sum are rounded.
+fn rounding() -> f64 {
+    4.0 * (-f64::from(LINE_FRAC)).exp2() + f64::from(-RESULT_BITS).exp2()
 }
 
 /// `f(x) = f(x·2^-e) · back(e)`; the table has `2^index_bits` lines.
@@ -111,9 +124,7 @@ fn normalised(
     // The smallest result keeps `RESULT_BITS` bits.
     let frac = (RESULT_BITS - ends.0.log2().floor() as i32).clamp(8, 30) as u32;
     let result = b.rescale(result, frac, "");
-    // Beside a value of at least 1: the factor of a slope of at most 2, the slope, the height and their sum are rounded.
-    let rounding = 4.0 * (-f64::from(LINE_FRAC)).exp2() + f64::from(-RESULT_BITS).exp2();
-    b.note(format!("{what}: octave of {}, table of {} lines", last - first, 1 << index_bits), error + rounding, true);
+    b.note(format!("{what}: octave of {}, table of {} lines", last - first, 1 << index_bits), error + rounding(), true);
     let known = b.bound(b.input());
     let id = b.finish(result);
     let node = b.out.node_mut(id);

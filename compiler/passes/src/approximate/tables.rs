@@ -23,14 +23,13 @@ use crate::options::PassError;
 
 /// Where no tolerance is set: the relative error.
 const STANDARD: f64 = 6e-4;
-/// Bits that the smallest result keeps.
+/// Bits that the smallest result keeps, where the tolerance asks for no more.
 const RESULT_BITS: i32 = 12;
-/// Bits of what an element exceeds its cell by.
-const REST_BITS: i32 = 11;
+const MOST_RESULT_BITS: i32 = 20;
 const INDEX_BITS: std::ops::RangeInclusive<u32> = 6..=8;
 const MOST_TABLES: usize = 4;
 /// Cells wider than that have more whole bits than rings have room for.
-const LEAST_STEP_BITS: i32 = -6;
+const LEAST_STEP_BITS: i32 = -10;
 /// Octaves beyond which the ring of a result would burst.
 const MOST_OCTAVES: i32 = 30;
 
@@ -41,12 +40,15 @@ pub struct Tables {
     /// The first cell that serves.
     pub first: usize,
     pub tables: Vec<Cells>,
+    /// Bits of what an element exceeds its cell by.
+    pub rest_bits: i32,
     /// Fraction bits of each table's result.
     pub result_fracs: Vec<i32>,
     /// Largest relative error, all roundings included.
     pub error: f64,
 }
 
+/// An error where no tables reach over the range within the tolerance.
 pub fn normalised(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Result<NodeId, PassError> {
     let x = b.input();
     let bound = b.bound(x);
@@ -61,13 +63,19 @@ pub fn normalised(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Resul
     let up = -(low.log2() / 2.0).floor() as i32 * 2;
     let scale = f64::from(up).exp2();
     let (least, most) = (low * scale, bound.high * scale);
-    let tolerance = tolerance.unwrap_or(STANDARD);
+    // Rows are few: coarser tables than the standard spare nothing.
+    let tolerance = tolerance.map_or(STANDARD, |tolerance| tolerance.min(STANDARD));
     let found = choose(b.fits, f, least, most, tolerance).map_err(|least| {
-        let message = format!(
-            "no tables for the {} err by less than {least:.1e} of it; the tolerance is {tolerance:.1e}",
-            f.name()
-        );
-        b.error(message, "raise `#[tolerance]` or `--tolerance`, or narrow the range by calibration")
+        let what = f.name();
+        let best =
+            if least.is_finite() { format!("the best errs by {least:.1e} of it") } else { "none has".to_string() };
+        b.error(
+            format!(
+                "no tables of the {what} from {:.3e} to {:.3e} have an error of {tolerance:.1e} of it: {best}",
+                bound.low, bound.high
+            ),
+            "raise `#[tolerance]` or `--tolerance`, or narrow the range by calibration",
+        )
     })?;
     let x = b.node(Operator::Scale { by: scale }, &[x], "scaled", least, most);
     Ok(build(b, f, x, least, up, &found))
@@ -86,6 +94,8 @@ pub fn choose(fits: &mut Fits, f: Function, least: f64, most: f64, tolerance: f6
 
 fn search(f: Function, least: f64, most: f64, tolerance: f64) -> Result<Tables, f64> {
     let mut best = f64::INFINITY;
+    // A unit of the smallest result is a quarter of the error at most.
+    let result_bits = (2 - tolerance.log2().floor() as i32).clamp(RESULT_BITS, MOST_RESULT_BITS);
     for count in 1..=MOST_TABLES {
         for index_bits in INDEX_BITS {
             let Some(spread) = spread(least, most, index_bits, count) else { continue };
@@ -93,7 +103,7 @@ fn search(f: Function, least: f64, most: f64, tolerance: f64) -> Result<Tables, 
             if spread.first < 4 {
                 continue;
             }
-            let tables = tables(f, &spread, least, most);
+            let tables = tables(f, &spread, least, most, result_bits);
             if tables.error <= tolerance {
                 return Ok(tables);
             }
@@ -138,7 +148,8 @@ fn spread(least: f64, most: f64, index_bits: u32, count: usize) -> Option<Spread
     apart.filter_map(spreads).max_by_key(|spread| spread.first)
 }
 
-fn tables(f: Function, spread: &Spread, least: f64, most: f64) -> Tables {
+fn tables(f: Function, spread: &Spread, least: f64, most: f64, result_bits: i32) -> Tables {
+    let rest_bits = result_bits - 1;
     let Spread { index_bits, first, step_bits, apart, count } = *spread;
     let cells = (1usize << index_bits) - 1;
     let (mut tables, mut result_fracs, mut worst) = (vec![], vec![], 0f64);
@@ -150,10 +161,10 @@ fn tables(f: Function, spread: &Spread, least: f64, most: f64) -> Tables {
         let to = (most + width).min((cells + 1) as f64 * width);
         let to =
             if at as usize + 1 == count { to } else { ((first + 2) as f64 * f64::from(apart).exp2() * width).min(to) };
-        let result_frac = RESULT_BITS - f.value(to).log2().floor() as i32;
+        let result_frac = result_bits - f.value(to).log2().floor() as i32;
         let slope_frac = result_frac - step_bits;
-        let height_frac = result_frac + REST_BITS;
-        let square_frac = square_frac(step_bits);
+        let height_frac = result_frac + rest_bits;
+        let square_frac = square_frac(step_bits, rest_bits);
         let fracs = vec![height_frac, slope_frac, height_frac - square_frac];
         let shape = Shape { low: 0.0, step_bits, index_bits, fracs };
         let fitted = fit(f, &shape, Interval::new(from, to));
@@ -163,7 +174,7 @@ fn tables(f: Function, spread: &Spread, least: f64, most: f64) -> Tables {
             let reach = shape.reach(cell);
             let (low, high) = (reach.low.max(from), reach.high.min(to));
             let error = fitted.errors[cell]
-                + f.steepest(Interval::new(low, high)) * unit(step_bits + REST_BITS)
+                + f.steepest(Interval::new(low, high)) * unit(step_bits + rest_bits)
                 + fitted.coefficients[2][cell].abs() * unit(square_frac)
                 + unit(result_frac);
             worst = worst.max(error / f.value(high));
@@ -171,24 +182,24 @@ fn tables(f: Function, spread: &Spread, least: f64, most: f64) -> Tables {
         tables.push(fitted);
         result_fracs.push(result_frac);
     }
-    Tables { index_bits, first, tables, result_fracs, error: worst }
+    Tables { index_bits, first, tables, rest_bits, result_fracs, error: worst }
 }
 
 /// Fraction bits of the square of what an element exceeds its cell by.
-fn square_frac(step_bits: i32) -> i32 {
-    (2 * step_bits + REST_BITS - 1).max(0)
+fn square_frac(step_bits: i32, rest_bits: i32) -> i32 {
+    (2 * step_bits + rest_bits - 1).max(0)
 }
 
 fn build(b: &mut Builder, f: Function, x: NodeId, least: f64, up: i32, found: &Tables) -> NodeId {
     let count = found.tables.len();
-    let rest_frac = |cells: &Cells| (cells.shape.step_bits + REST_BITS) as u32;
+    let rest_frac = |cells: &Cells| (cells.shape.step_bits + found.rest_bits).max(0) as u32;
     let fine: Vec<NodeId> = found.tables.iter().map(|cells| b.rescale(x, rest_frac(cells), "fine")).collect();
     let chosen = chosen(b, &fine, found);
     let mut sum: Option<NodeId> = None;
     let highest = f.value(least) * 1.01;
     for (at, cells) in found.tables.iter().enumerate() {
         let frac = found.result_fracs[at] as u32;
-        let value = value(b, fine[at], cells, highest, count > 1);
+        let value = value(b, fine[at], cells, square_frac(cells.shape.step_bits, found.rest_bits), highest, count > 1);
         let value = b.rescale(value, frac, "value.short");
         let value = match chosen[at] {
             Some(bit) => b.node(Operator::Gate, &[bit, value], "kept", 0.0, highest),
@@ -243,7 +254,7 @@ fn chosen(b: &mut Builder, fine: &[NodeId], found: &Tables) -> Vec<Option<NodeId
 }
 
 /// `h + s·r + c·r²`.
-fn value(b: &mut Builder, fine: NodeId, cells: &Cells, highest: f64, gated: bool) -> NodeId {
+fn value(b: &mut Builder, fine: NodeId, cells: &Cells, square_frac: i32, highest: f64, gated: bool) -> NodeId {
     let Shape { step_bits, ref fracs, .. } = cells.shape;
     // Slopes and bends stand in the table with the heights' fraction bits.
     let down = |power: usize| f64::from(fracs[power] - fracs[0]).exp2();
@@ -262,7 +273,7 @@ fn value(b: &mut Builder, fine: NodeId, cells: &Cells, highest: f64, gated: bool
     let width = 2.0 * cells.shape.width();
     let rest = b.node(Operator::Rest { step_bits }, &[fine], "rest", 0.0, width);
     let square = b.node(Operator::Square, &[rest], "square", 0.0, width * width);
-    let square = b.rescale(square, square_frac(step_bits) as u32, "square.short");
+    let square = b.rescale(square, square_frac as u32, "square.short");
     let part = |b: &mut Builder, op: Operator, inputs: &[NodeId], name: &str, low: f64, high: f64| match gated {
         true => b.gated(op, inputs, name, low, high),
         false => b.node(op, inputs, name, low, high),
