@@ -159,16 +159,20 @@ impl Builder<'_> {
         id
     }
 
-    /// The result keeps the name and bound of the node it replaces.
-    fn finish(&mut self, id: NodeId) -> NodeId {
+    /// The result keeps the name of the node it replaces, and its bound but for the recipe's error, which is noted.
+    fn finish(&mut self, id: NodeId, recipe: String, error: f64, relative: bool) -> NodeId {
         let (name, bound) = (self.like.name.clone(), self.like.bound);
+        let unit = (-f64::from(self.options.activation_frac)).exp2();
+        let beyond = |end: f64| unit + if relative { error * end.abs() } else { error };
+        let wider = |bound: Bound| Bound {
+            low: bound.low - beyond(bound.low),
+            high: bound.high + beyond(bound.high),
+            grade: bound.grade,
+        };
+        self.out.notes.push(Note { value: name.clone(), recipe, bound: error, relative });
         let node = self.out.node_mut(id);
         node.name = name;
-        node.bound = bound;
+        node.bound = bound.map(wider);
         id
-    }
-
-    fn note(&mut self, recipe: String, bound: f64, relative: bool) {
-        self.out.notes.push(Note { value: self.like.name.clone(), recipe, bound, relative });
     }
 }

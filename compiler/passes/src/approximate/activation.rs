@@ -133,8 +133,7 @@ pub fn relu(b: &mut Builder) -> NodeId {
     let above = b.node(Operator::Not, &[below], "positive", 0.0, 1.0);
     let kept = b.node(Operator::Gate, &[above, short], "kept", bound.low.min(0.0), bound.high.max(0.0));
     let out = b.rescale(kept, frac, "");
-    b.note("one comparison, exact".to_string(), 0.0, false);
-    b.finish(out)
+    b.finish(out, "one comparison, exact".to_string(), 0.0, false)
 }
 
 /// `e^x` as a power of two, shifted below one by the proved or calibrated largest exponent.
@@ -158,8 +157,7 @@ pub fn exp(b: &mut Builder) -> Result<NodeId, PassError> {
     b.out.node_mut(power).fixed = Some(Fixed { bits: 0, frac });
     let power = b.rescale(power, frac, "power");
     let out = b.node(Operator::Scale { by: top.exp2() }, &[power], "", 0.0, top.exp2());
-    b.note("product of two private 2^fraction, shifted by the whole part".to_string(), 1.1e-3, true);
-    Ok(b.finish(out))
+    Ok(b.finish(out, "product of two private 2^fraction, shifted by the whole part".to_string(), 1.1e-3, true))
 }
 
 /// The cheapest recipe within the tolerance; the one before the finest where none is set.
@@ -196,8 +194,8 @@ pub fn smooth_ramp(b: &mut Builder, ramps: &[Ramp], tolerance: Option<f64>) -> R
     let outside = b.rescale(outside, frac, "outside.wide");
     let out = b.node(Operator::Add, &[inside, outside], "", -0.5, bound.high.max(end + 0.1));
     let pieces = ramp.sums.len();
-    b.note(format!("{name}: 0, x/2 + {pieces} even polynomials of degree 8 on |x| < {t}, x"), ramp.bound, false);
-    Ok(b.finish(out))
+    let recipe = format!("{name}: 0, x/2 + {pieces} even polynomials of degree 8 on |x| < {t}, x");
+    Ok(b.finish(out, recipe, ramp.bound, false))
 }
 
 /// Sums of 1, `u`, `v`, `q`, chosen by comparisons of `u`: the outermost one, and gated differences of neighbours.

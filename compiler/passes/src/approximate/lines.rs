@@ -20,7 +20,14 @@ use crate::fit::interval::Interval;
 use crate::options::{PassError, Rounds};
 
 /// Where no tolerance is set.
-const STANDARD: f64 = 0.0018;
+fn standard(f: Function) -> f64 {
+    match f {
+        // Its middle piece is twice as wide.
+        Function::Silu => 0.0045,
+        _ => 0.0018,
+    }
+}
+
 /// Index bits of a table of lines; more cost more beforehand than they are worth.
 const INDEX_BITS: std::ops::RangeInclusive<u32> = 3..=8;
 /// Index bits up to which a table of bits is worth the rounds of comparisons.
@@ -58,7 +65,7 @@ pub struct Lines {
 
 /// The function by lines; the fewest cells and bits within the tolerance.
 pub fn ramp(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Result<NodeId, PassError> {
-    let tolerance = tolerance.unwrap_or(STANDARD);
+    let tolerance = tolerance.unwrap_or(standard(f));
     let (x, frac) = (b.input(), b.options.activation_frac);
     let bound = b.bound(x);
     let most_coarse = most_coarse_bits(b.options.recipes.rounds);
@@ -142,8 +149,8 @@ fn place(bound: Bound, (threshold, overlap): (f64, f64), index_bits: u32, most_c
         first(width) + count * width >= high
     })?;
     let low_cell = first(f64::from(-step_bits).exp2());
-    // The pieces' table begins a cell below the bound.
-    let coarse_cells = (bound.high - bound.low) / overlap + 4.0;
+    // Of the pieces' table, which begins a cell below the bound at least, and two at the most.
+    let coarse_cells = (bound.high - bound.low) / overlap + 3.0;
     let coarse_bits = Some(coarse_cells.log2().ceil() as u32).filter(|&bits| bits <= most_coarse);
     // Thresholds lie on the mesh of what tells the pieces: a table's begins at one of them.
     let steps = threshold / overlap * if coarse_bits.is_some() { 2.0 } else { 1.0 };
@@ -201,13 +208,17 @@ fn build(b: &mut Builder, f: Function, x: NodeId, lines: &Lines) -> NodeId {
     let ends = range(f, lines);
     let (low, high) = (ends.0 - base, ends.1 - base);
     let gated = lines.left || lines.right;
+    let count = 1 << lines.cells.shape.index_bits;
+    let recipe = match gated {
+        true => format!("{}: {count} lines on |x| < {}, its tails", f.name(), lines.threshold),
+        false => format!("{}: {count} lines", f.name()),
+    };
 
     let pieces = gated.then(|| pieces(b, x, bound, lines));
     let value = line(b, x, lines, base, (low, high), gated);
     let value = b.rescale(value, frac, "at.short");
     let Some((middle, above)) = pieces else {
-        note(b, f, lines);
-        return b.finish(value);
+        return b.finish(value, recipe, lines.error, false);
     };
     let inside = b.node(Operator::Gate, &[middle, value], "inside", low.min(0.0), high.max(0.0));
     let inside = b.rescale(inside, frac, "inside.wide");
@@ -234,17 +245,7 @@ fn build(b: &mut Builder, f: Function, x: NodeId, lines: &Lines) -> NodeId {
         (least, most) = (least + base, most + base);
         out = b.node(Operator::Offset { by: base }, &[out], "", least, most);
     }
-    note(b, f, lines);
-    b.finish(out)
-}
-
-fn note(b: &mut Builder, f: Function, lines: &Lines) {
-    let count = 1 << lines.cells.shape.index_bits;
-    let recipe = match lines.left || lines.right {
-        true => format!("{}: {count} lines on |x| < {}, its tails", f.name(), lines.threshold),
-        false => format!("{}: {count} lines", f.name()),
-    };
-    b.note(recipe, lines.error, false);
+    b.finish(out, recipe, lines.error, false)
 }
 
 /// Between which the function lies where the lines serve.
@@ -292,10 +293,11 @@ fn pieces(b: &mut Builder, x: NodeId, bound: Bound, lines: &Lines) -> (NodeId, O
     let (threshold, overlap) = (lines.threshold, lines.overlap);
     match lines.coarse_bits {
         Some(index_bits) => {
-            // Cells below the middle piece, whose first begins at `-threshold - overlap`.
-            let below = ((-threshold - overlap - bound.low) / overlap).max(0.0).ceil() as usize + 1;
-            let above = below + ((2.0 * threshold + overlap) / overlap) as usize;
-            let low = -threshold - overlap * (below as f64 + 1.0);
+            // The cell that begins at `threshold`; the first one is wholly below the bound.
+            let above = ((threshold - bound.low) / overlap).ceil() as usize + 1;
+            let low = threshold - overlap * above as f64;
+            // The middle piece begins with the cell of `-threshold - overlap`.
+            let below = above.saturating_sub((2.0 * threshold / overlap) as usize + 1);
             let cells = 0..1usize << index_bits;
             let is_above = |cell: usize| lines.right && cell >= above;
             let inside = cells.clone().map(|cell| !(lines.left && cell < below) && !is_above(cell)).collect();

@@ -124,9 +124,9 @@ fn normalised(
     // The smallest result keeps `RESULT_BITS` bits.
     let frac = (RESULT_BITS - ends.0.log2().floor() as i32).clamp(8, 30) as u32;
     let result = b.rescale(result, frac, "");
-    b.note(format!("{what}: octave of {}, table of {} lines", last - first, 1 << index_bits), error + rounding(), true);
+    let recipe = format!("{what}: octave of {}, table of {} lines", last - first, 1 << index_bits);
     let known = b.bound(b.input());
-    let id = b.finish(result);
+    let id = b.finish(result, recipe, error + rounding(), true);
     let node = b.out.node_mut(id);
     node.bound = Some(ptc_ir::graph::Bound { low: 0.0, high: ends.1, grade: known.grade });
     Ok(id)

@@ -219,10 +219,9 @@ fn build(b: &mut Builder, f: Function, x: NodeId, least: f64, up: i32, found: &T
     };
     let by = f64::from(back).exp2();
     let recipe = format!("{}: {count} tables of {} parabolas", f.name(), 1 << found.index_bits);
-    b.note(recipe, found.error, true);
     let result = b.node(Operator::Scale { by }, &[sum], "", 0.0, highest * by);
     let known = b.bound(b.input());
-    let id = b.finish(result);
+    let id = b.finish(result, recipe, found.error, true);
     let grade = if known.grade == Grade::Gated { Grade::Calibrated } else { known.grade };
     b.out.node_mut(id).bound = Some(Bound { low: 0.0, high: highest * by, grade });
     id
