@@ -19,6 +19,7 @@ use crate::two_party::encrypted::Product;
 pub mod elementwise;
 pub mod encrypted;
 pub mod feasible;
+mod joint;
 pub mod matrices;
 pub mod parameters;
 pub mod piece;

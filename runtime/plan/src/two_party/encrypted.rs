@@ -332,11 +332,10 @@ pub fn fits(product: &Product) -> bool {
 }
 
 fn search(product: &Product, making: Making) -> Option<Packing> {
-    let second = f64::from(making.second_bytes);
     let mut best: Option<(f64, Packing)> = None;
     for_each_candidate(product, |packing| {
         // Most are out of the question before their answers are known, and most others by the narrowest that may be.
-        let known = request_bytes(product, &packing) as f64 + second * seconds(product, &packing);
+        let known = asked_cost(product, &packing, making);
         if best.is_some_and(|(least, _)| known >= least || known + least_response_bytes(product, &packing) >= least) {
             return;
         }
@@ -350,15 +349,20 @@ fn search(product: &Product, making: Making) -> Option<Packing> {
     best.map(|(_, packing)| packing)
 }
 
+/// In bytes, but for those of the answers.
+pub(super) fn asked_cost(product: &Product, packing: &Packing, making: Making) -> f64 {
+    request_bytes(product, packing) as f64 + f64::from(making.second_bytes) * seconds(product, packing)
+}
+
 /// No answers that [`response`] finds are shorter.
-fn least_response_bytes(product: &Product, packing: &Packing) -> f64 {
+pub(super) fn least_response_bytes(product: &Product, packing: &Packing) -> f64 {
     let count = packing.responses(product) * packing.parameters().degree;
     let wanted = product.batch * product.rows * product.columns;
     (packed(count, product.bits.max(20)) + packed(wanted, product.bits)) as f64
 }
 
-/// Windows of every shape that may be best, for all parameters.
-fn for_each_candidate(product: &Product, mut look: impl FnMut(Packing)) {
+/// Windows of every shape that may be best, for all parameters; what their answers are is open.
+pub(super) fn for_each_candidate(product: &Product, mut look: impl FnMut(Packing)) {
     let response = Response { flood_bits: 0, prime_bits: [0; 2], body_bits: 0 };
     let [batches, all_rows] = [product.batch, product.rows].map(windows);
     for (set, parameters) in SETS.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use super::elementwise::Slotted;
 use super::encrypted::{self, Packing, Product};
+use super::joint;
 use super::piece::{Batch, Piece, batches};
 use super::schedule::{Round, Stock, schedule};
 use super::transfer::Extension;
@@ -35,13 +36,15 @@ pub struct Packings(Vec<(Product, Packing)>);
 
 impl Packings {
     pub fn of(batches: &[Batch], making: Making) -> Packings {
-        let mut packings: Vec<(Product, Packing)> = vec![];
+        let mut products: Vec<(Product, usize)> = vec![];
         for product in batches.iter().flat_map(Batch::products) {
-            if !packings.iter().any(|(known, _)| *known == product) {
-                packings.push((product, encrypted::choose(&product, making)));
+            match products.iter_mut().find(|(known, _)| *known == product) {
+                Some((_, times)) => *times += 1,
+                None => products.push((product, 1)),
             }
         }
-        Packings(packings)
+        let packings = joint::packings(&products, making);
+        Packings(products.into_iter().map(|(product, _)| product).zip(packings).collect())
     }
 
     /// Panics for a product that the plan does not have.
