@@ -12,10 +12,11 @@ come, for the task of `sections`:
     standard   all layers and the classifier are tuned
     frozen     the upper layer and the classifier are tuned, the lower ones are the base's
     lora       as frozen, but of the upper layer only low-rank additions are tuned
-    merged     as lora, with the heads of the upper layer merged; taught by `standard`
+    merged     as lora, with the heads of the upper layer merged
 
-The embeddings stay the base's everywhere. It writes model.safetensors (f16, all five) and held_out.jsonl. It takes
-about three minutes on one core; the same package lists and library versions give the same weights on one machine.
+The model of `sections` teaches all four: its logits are half of what they learn from.
+The embeddings are the public ones of `sections` everywhere. It writes model.safetensors (f16, all five) and
+held_out.jsonl, and takes about three minutes on one core.
 """
 
 import copy
@@ -25,7 +26,7 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
@@ -44,6 +45,7 @@ SHALLOW_EPOCHS, DEEP_EPOCHS = 2, 1  # of the base, at half its depth and whole
 DROPOUT = 0.1
 BATCH = 128
 HELD_OUT = 96
+KINDS = ["standard", "frozen", "lora", "merged"]
 
 
 # --- the model; names are those of a BERT checkpoint ----------------------------------------------------------------
@@ -164,11 +166,22 @@ def dependency_data(tokenizer):
     return (*sections.padded(tokenizer, [text for text, _ in samples]), targets)
 
 
+def embedded(model):
+    """With the public embeddings of `sections`, which ask for no gradients."""
+    given = teacher(model.words.num_embeddings).embeddings
+    model.words.load_state_dict(given["word_embeddings"].state_dict())
+    model.positions.load_state_dict(given["position_embeddings"].state_dict())
+    model.norm.load_state_dict(given["LayerNorm"].state_dict())
+    for part in (model.words, model.positions, model.norm):
+        part.requires_grad_(False)
+    return model
+
+
 def train_base(tokenizer):
     """Half its layers first; then each of them twice (progressive stacking, Gong et al. 2019), which costs less."""
     torch.manual_seed(sections.SEED)
     ids, mask, targets = dependency_data(tokenizer)
-    model = Model(tokenizer.get_vocab_size(), DEPENDENCIES)
+    model = embedded(Model(tokenizer.get_vocab_size(), DEPENDENCIES))
 
     def loss(logits, rows):
         return -(targets[rows] * logits.log_softmax(-1)).sum(-1).mean()
@@ -176,7 +189,7 @@ def train_base(tokenizer):
     model.layers = model.layers[: LAYERS // 2]
     fit("base, half", model, (ids, mask), loss, SHALLOW_EPOCHS, 1e-3)
     model.layers.extend(copy.deepcopy(layer) for layer in model.layers[: LAYERS // 2])
-    fit("base", model, (ids, mask), loss, DEEP_EPOCHS, 5e-4)
+    fit("base", model, (ids, mask), loss, DEEP_EPOCHS, 7e-4)
     return rounded(model)
 
 
@@ -231,28 +244,30 @@ class Upper(nn.Module):
         return model.read(model.upper(x, mask), mask)
 
 
-def right(labels, taught=None):
-    """The cross entropy with the labels; with a teacher's logits, half of it, and the distance from them."""
+def teacher(vocabulary):
+    model = sections.Sections(vocabulary)
+    model.load_state_dict(load_file(HERE.parent / "sections" / "model.safetensors"))
+    return model.eval()
+
+
+def taught_by(labels, logits):
+    """Half the cross entropy with the labels, and the distance from a teacher's logits."""
     weights = torch.bincount(labels).float().rsqrt()
     weights /= weights.mean()
 
-    def loss(logits, rows):
-        own = functional.cross_entropy(logits, labels[rows], weight=weights, label_smoothing=sections.SMOOTHING)
-        if taught is None:
-            return own
-        soft = functional.kl_div(logits.log_softmax(-1), taught[rows].softmax(-1), reduction="batchmean")
+    def loss(found, rows):
+        own = functional.cross_entropy(found, labels[rows], weight=weights, label_smoothing=sections.SMOOTHING)
+        soft = functional.kl_div(found.log_softmax(-1), logits[rows].softmax(-1), reduction="batchmean")
         return 0.5 * own + soft
 
     return loss
 
 
 def derived(base):
-    """A copy of the base with a classifier of its own; its embeddings ask for no gradients."""
+    """A copy of the base with a classifier of its own."""
     torch.manual_seed(sections.SEED)
     model = copy.deepcopy(base)
     model.classifier = nn.Linear(D, len(sections.SECTIONS))
-    for part in (model.words, model.positions, model.norm):
-        part.requires_grad_(False)
     return model
 
 
@@ -268,20 +283,34 @@ def adapted(base, heads):
     return model
 
 
-def standard(base, ids, mask, loss):
-    model = derived(base)
-    fit("standard", model, (ids, mask), loss, 3, 7e-4)
-    return rounded(model)
-
-
-def upper_only(name, model, features, mask, loss, epochs, rate):
-    fit(name, Upper(model), (features, mask), loss, epochs, rate)
+def tuned(kind, base, data):
+    """One of the four models."""
+    ids, mask, labels = data
+    loss = taught_by(labels, of_all(teacher(base.words.num_embeddings), ids, mask))
+    if kind == "standard":
+        model = derived(base)
+        fit(kind, model, (ids, mask), loss, 2, 7e-4)
+        return rounded(model)
+    # What lies below does not change.
+    features = of_all(base.lower, ids, mask)
+    model = derived(base) if kind == "frozen" else adapted(base, HEADS if kind == "lora" else MERGED_HEADS)
+    fit(kind, Upper(model), (features, mask), loss, 4, 1e-3 if kind == "frozen" else 3e-3)
     return rounded(model)
 
 
 def of_all(run, x, mask):
+    """What `run` says of all samples, without gradients; of padded places, anything."""
+    found = None
     with torch.no_grad():
-        return torch.cat([run(a, b) for a, b in zip(x.split(512), mask.split(512))])
+        for rows in torch.argsort(mask.sum(1), stable=True).split(512):
+            longest = int(mask[rows].sum(1).max())
+            value = run(x[rows, :longest], mask[rows, :longest])
+            if value.dim() == 3:
+                value = functional.pad(value, (0, 0, 0, mask.shape[1] - longest))
+            if found is None:
+                found = value.new_zeros(len(mask), *value.shape[1:])
+            found[rows] = value
+    return found
 
 
 def rounded(model):
@@ -347,30 +376,16 @@ def main():
         for name, part in splits.items()
     }
     base = train_base(tokenizer)
-    models = tune(base, data)
+    models = {kind: tuned(kind, base, data["train"]) for kind in KINDS}
+    for kind, model in models.items():
+        rates = (f"{name} {sections.accuracy(model, *data[name]):.4f}" for name in ("tune", "test"))
+        print(f"{kind}: accuracy {', '.join(rates)}", flush=True)
     save_file(tensors(base, models), folder / "model.safetensors")
     lines = list(hold_out(models, tokenizer, splits["test"]))
     (folder / "held_out.jsonl").write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     for kind in models:
         count = sum(line[kind]["label"] == line["section"] for line in lines)
         print(f"{kind}: held out {count} of {len(lines)} right")
-
-
-def tune(base, data):
-    """The four models, each with its accuracy told."""
-    ids, mask, labels = data["train"]
-    features = of_all(base.lower, ids, mask)
-    models = {"standard": standard(base, ids, mask, right(labels))}
-    taught = of_all(models["standard"], ids, mask)
-    frozen = derived(base)
-    frozen.layers[: LAYERS - UPPER].requires_grad_(False)
-    models["frozen"] = upper_only("frozen", frozen, features, mask, right(labels, taught), 6, 1e-3)
-    models["lora"] = upper_only("lora", adapted(base, HEADS), features, mask, right(labels, taught), 6, 3e-3)
-    models["merged"] = upper_only("merged", adapted(base, MERGED_HEADS), features, mask, right(labels, taught), 6, 3e-3)
-    for kind, model in models.items():
-        rates = (f"{name} {sections.accuracy(model, *data[name]):.4f}" for name in ("tune", "test"))
-        print(f"{kind}: accuracy {', '.join(rates)}", flush=True)
-    return models
 
 
 if __name__ == "__main__":
