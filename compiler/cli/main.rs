@@ -18,6 +18,7 @@ mod model;
 mod pool;
 mod progress;
 mod stats;
+mod times;
 mod tokens;
 mod trace;
 mod trust;

@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod batches;
 mod examples;
+mod explained;
 mod minilm;
 mod pools;
 mod programs;

@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::graph::{self, GraphFormat};
 use crate::model::ModelArguments;
-use crate::trace;
 use crate::trust::TrustArguments;
+use crate::{times, trace};
 
 /// Show every protocol step of a plan: ring, rounds, bytes, error, and what is revealed to whom
 ///
@@ -67,7 +67,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let plan = arguments.plan()?;
     let traces = if traces.is_empty() { None } else { Some(trace::read(&plan, traces)?) };
-    let beside = Beside { traces, ..Beside::default() };
+    let times = Some(times::of(&plan, &arguments.trust.profile()?));
+    let beside = Beside { times, traces };
     if let Some(line) = &what.why {
         let why = ptc_report::why(&plan, &beside, line)?;
         print!("{}", if *json { why.json() } else { why.text() });

@@ -99,13 +99,14 @@ pub fn measured(facts: &Facts, line_of: &[usize], lines: usize) -> Option<Measur
     kinds.sort_by(|a, b| b.measured_us.total_cmp(&a.measured_us));
     let difference_count = differences.len() as u64;
     differences.truncate(SHOWN);
-    let spans = rounds.iter().map(|round| round.server_us.max(round.client_us));
+    // A party may be in a round while the other is still in the one before.
+    let spans = [rounds.iter().map(|round| round.server_us).sum(), rounds.iter().map(|round| round.client_us).sum()];
     Some(Measured {
         queries,
         phases: [phases(&traces[0]), phases(&traces[1])],
         differences,
         difference_count,
-        online_us: spans.sum(),
+        online_us: f64::max(spans[0], spans[1]),
         predicted_online_us: facts.beside.times.as_ref().map(|times| times.online_us),
         rounds,
         kinds,

@@ -80,7 +80,7 @@ fn phases(measured: &Measured, out: &mut String) {
 fn table<'a>(caption: &str, rows: impl Iterator<Item = (String, &'a Timed)>, most: f64, out: &mut String) {
     put!(
         out,
-        "<div class=\"scroll\"><table class=\"sortable\"><caption>{}: microseconds of a query; the upper bar is measured, the lower one predicted</caption><thead><tr>",
+        "<div class=\"scroll\"><table class=\"sortable\"><caption>{}: times of a query; the upper bar is measured, the lower one predicted</caption><thead><tr>",
         escape(caption)
     );
     for (class, name) in [

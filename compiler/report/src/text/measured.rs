@@ -8,6 +8,9 @@ use crate::units::{number, shorten, size, spot, time};
 /// Lines that are shown, those that took longest.
 const LINES: usize = 20;
 
+/// What takes less has no row.
+const LEAST_US: f64 = 1.0;
+
 pub fn measured(report: &Report, measured: &Measured, out: &mut String) {
     let queries = measured.queries;
     let queries = if queries == 1 { "one query".to_string() } else { format!("the average of {queries} queries") };
@@ -38,11 +41,12 @@ pub fn measured(report: &Report, measured: &Measured, out: &mut String) {
     }
     put!(out, "  time      {}", against(measured.online_us, measured.predicted_online_us));
     heading("by kind of step", out);
-    measured.kinds.iter().for_each(|kind| row(&format!("{} x {}", number(kind.count), kind.name), kind, out));
+    let kinds = measured.kinds.iter().filter(|kind| kind.measured_us >= LEAST_US);
+    kinds.for_each(|kind| row(&format!("{} x {}", number(kind.count), kind.name), kind, out));
     heading("by line", out);
     let mut lines: Vec<(usize, &Timed)> = measured.lines.iter().enumerate().collect();
     lines.sort_by(|a, b| b.1.measured_us.total_cmp(&a.1.measured_us));
-    for (at, line) in lines.into_iter().take(LINES) {
+    for (at, line) in lines.into_iter().take(LINES).filter(|(_, line)| line.measured_us >= LEAST_US) {
         let place = report.lines[at].place.as_ref().map_or("without a source line".to_string(), spot);
         row(&place, line, out);
     }
