@@ -246,15 +246,18 @@ impl Emitter<'_> {
                 let x = self.at(node.inputs[0]);
                 self.step(StepOp::Rescale, &[x], node, form)
             }
-            Operator::MatMul { transpose_b } => match (is_secret(0), is_secret(1)) {
-                (true, true) => self.shared_product(node, *transpose_b, form, bits)?,
-                (false, true) => self.known_left(node, *transpose_b, form)?,
-                (false, false) if input(0).visibility == Visibility::Server => {
-                    self.known_left(node, *transpose_b, form)?
+            Operator::MatMul { transpose_b } => {
+                let matrix = |at: usize| input(at).shape.len() == 2;
+                let servers = input(0).visibility == Visibility::Server;
+                match (is_secret(0), is_secret(1)) {
+                    (false, true) if matrix(0) => self.known_left(node, *transpose_b, form),
+                    (false, false) if servers && matrix(0) => self.known_left(node, *transpose_b, form),
+                    // Also where the client knows the left operand and the server the right one.
+                    (_, false) if matrix(1) => self.known_right(node, *transpose_b, form),
+                    // A tensor of known matrices is shared, too.
+                    _ => self.shared_product(node, *transpose_b, form, bits),
                 }
-                // Also where the client knows the left operand and the server the right one.
-                _ => self.known_right(node, *transpose_b, form)?,
-            },
+            }
             Operator::Multiply => match (is_secret(0), is_secret(1)) {
                 (true, true) => self.multiply(node, form, bits),
                 (true, false) => self.multiply_known(node, 0, form),

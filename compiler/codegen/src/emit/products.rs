@@ -6,39 +6,26 @@ use ptc_plan::operator::Operator;
 use ptc_plan::step::{Fixed, Form, Owner, Party, StepOp, ValueId};
 
 use super::{Emitter, ring};
-use crate::CodegenError;
 use crate::fuse;
 
 impl Emitter<'_> {
     /// `x · w`, `w` known to somebody.
-    pub(super) fn known_right(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
+    pub(super) fn known_right(&mut self, node: &Node, transpose_b: bool, form: Form) -> ValueId {
         let (x, w) = (node.inputs[0], node.inputs[1]);
         let mut weight = self.at(w);
         let shape = self.graph.node(w).shape.clone();
-        if shape.len() != 2 {
-            return Err(self.error(
-                &format!("a product with a known operand of shape {shape:?} has no protocol yet"),
-                "the known operand of `matmul` is a matrix",
-            ));
-        }
         if transpose_b {
             weight = self.clear(Operator::Permute { axes: vec![1, 0] }, weight, vec![shape[1], shape[0]], node);
         }
         let fixed = self.fixed_of(node, 0);
         let x = self.shared_operand(x, ring(form), fixed);
-        Ok(self.static_product(x, (w, weight), node, node.shape.clone(), form, fixed))
+        self.static_product(x, (w, weight), node, node.shape.clone(), form, fixed)
     }
 
     /// `w · x = (xᵀ · wᵀ)ᵀ`, for each leading index of `x`.
-    pub(super) fn known_left(&mut self, node: &Node, transpose_b: bool, form: Form) -> Result<ValueId, CodegenError> {
+    pub(super) fn known_left(&mut self, node: &Node, transpose_b: bool, form: Form) -> ValueId {
         let (w, x) = (node.inputs[0], node.inputs[1]);
         let (w_shape, x_shape) = (self.graph.node(w).shape.clone(), self.graph.node(x).shape.clone());
-        if w_shape.len() != 2 {
-            return Err(self.error(
-                &format!("a product of a known {w_shape:?} with a secret {x_shape:?} has no protocol yet"),
-                "the known left operand of `matmul` is a matrix",
-            ));
-        }
         let weight = self.at(w);
         let swap = Operator::Permute { axes: vec![1, 0] };
         let weight = self.clear(swap, weight, vec![w_shape[1], w_shape[0]], node);
@@ -49,7 +36,7 @@ impl Emitter<'_> {
             x = self.layout(turn.clone(), x, turned(&x_shape), node, "transposed");
         }
         let product = self.static_product(x, (w, weight), node, turned(&node.shape), form, fixed);
-        Ok(self.step(StepOp::Layout(turn), &[product], node, form))
+        self.step(StepOp::Layout(turn), &[product], node, form)
     }
 
     pub(super) fn static_product(
@@ -108,17 +95,16 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn shared_product(
-        &mut self,
-        node: &Node,
-        transpose_b: bool,
-        form: Form,
-        bits: u32,
-    ) -> Result<ValueId, CodegenError> {
+    /// Both shared; what one party knows becomes its share.
+    pub(super) fn shared_product(&mut self, node: &Node, transpose_b: bool, form: Form, bits: u32) -> ValueId {
+        let product = node.fixed.map_or(0, |fixed| fixed.frac);
+        let first = self.fixed_of(node, 0).frac;
+        let known = self.graph.node(node.inputs[1]).fixed.map(|fixed| product - fixed.frac);
+        let fracs = [known.unwrap_or(first), product - known.unwrap_or(first)];
         let batch = node.shape[..node.shape.len() - 2].to_vec();
         let mut sides = vec![];
-        for &input in &node.inputs {
-            let x = self.operand(input, bits);
+        for (&input, frac) in node.inputs.iter().zip(fracs) {
+            let x = self.shared_operand(input, bits, Fixed { bits, frac });
             let shape = self.graph.node(input).shape.clone();
             let wanted: Vec<usize> = batch.iter().chain(&shape[shape.len() - 2..]).copied().collect();
             sides.push(match shape == wanted {
@@ -126,7 +112,7 @@ impl Emitter<'_> {
                 false => self.layout(Operator::Broadcast { shape: wanted.clone() }, x, wanted, node, "spread"),
             });
         }
-        Ok(self.step(StepOp::MatMul { transpose_b }, &sides, node, form))
+        self.step(StepOp::MatMul { transpose_b }, &sides, node, form)
     }
 
     /// Both shared: equal shapes, or one element of the second for each row of the first.
