@@ -13,7 +13,7 @@ use ptc_plan::float::FloatTensor;
 use ptc_plan::kernel::{Access, Elementwise, Instruction, Kernel};
 use ptc_plan::operator::Operator;
 use ptc_plan::price;
-use ptc_plan::step::{Exp2, Fixed, Form, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::step::{Exp2, Fixed, Form, Levels, Owner, Party, Step, StepOp, Value, ValueId};
 
 struct Builder {
     plan: Plan,
@@ -191,6 +191,13 @@ fn every_step(trust: Trust) -> Plan {
     let exponent = b.step(StepOp::Share, &[exponent], &[2, 5], ring(30, 12));
     let power = b.step(StepOp::Exp2(exp), &[exponent], &[2, 5], ring(exp.ring, exp.result_frac));
     b.output("power", power, Party::Client);
+    let exp = Exp2::for_range(100, 14, 2);
+    let sooner = b.step(StepOp::Exp2(exp), &[exponent], &[2, 5], ring(exp.ring, exp.result_frac));
+    b.output("sooner", sooner, Party::Client);
+    // Levels two apart, from -6 on.
+    let scale = Levels { index_bits: 6, shift: 13, first: 61, count: 8 };
+    let reached = b.step(StepOp::Levels(scale), &[exponent], &[2, 1], ring(9, 0));
+    b.output("reached", reached, Party::Client);
 
     let factor = b.input("factor", &[6, 3], InputKind::Real, Owner::Client, 8.0);
     let factor = b.step(StepOp::Encode, &[factor], &[6, 3], encoded(Owner::Client, 36, 12));
@@ -278,10 +285,17 @@ fn check_numbers(plan: Plan) {
     let crossed = Operator::MatMul { transpose_b: false }.evaluate(&[&moved, &given.inputs["factor"]]);
     let scaled = Operator::Multiply.evaluate(&[&moved, &given.parameters["scale"]]);
     let power = Operator::Exp2 { octaves: 16, rounds: 3 }.evaluate(&[&given.inputs["exponent"]]);
+    let reached = Operator::Levels { low: -6.0, step: 2.0, count: 8 }.evaluate(&[&given.inputs["exponent"]]);
     let simulated = simulate(given, &mut |_| ()).unwrap();
-    for (name, expected, units) in
-        [("last", last, 60.0), ("crossed", crossed, 60.0), ("scaled", scaled, 20.0), ("power", power, 4.0)]
-    {
+    for (name, expected, units) in [
+        ("last", last, 60.0),
+        ("crossed", crossed, 60.0),
+        ("scaled", scaled, 20.0),
+        ("power", power.clone(), 4.0),
+        ("sooner", power, 4.0),
+        // One level less, and half a unit of what is compared.
+        ("reached", reached, 2.01 * 4096.0),
+    ] {
         let (_, found) = simulated.results[1].iter().find(|(other, _)| other == name).unwrap();
         for (a, b) in found.data.iter().zip(&expected.data) {
             // Eight weights, each right to half of 2^-12, times numbers up to four; then what follows.

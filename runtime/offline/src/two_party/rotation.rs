@@ -142,10 +142,10 @@ const LONG: usize = 128;
 
 /// Of each tree, the sums of its rows, each rotated by its number, and as they are; not reduced.
 fn rows(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak: Block) -> (Share, Share) {
-    if bits <= 32 {
-        rows_of::<u32>(count, depth, bits, leaves, tweak)
-    } else {
-        rows_of::<u64>(count, depth, bits, leaves, tweak)
+    match bits {
+        ..=8 => rows_of::<u8>(count, depth, bits, leaves, tweak),
+        ..=32 => rows_of::<u32>(count, depth, bits, leaves, tweak),
+        _ => rows_of::<u64>(count, depth, bits, leaves, tweak),
     }
 }
 
@@ -162,6 +162,34 @@ trait Word: Copy + Default + Into<u64> {
     fn plus(self, other: Self) -> Self;
 
     fn times(self, other: Self) -> Self;
+}
+
+impl Word for u8 {
+    const SPLIT: usize = 16;
+
+    #[inline(always)]
+    fn unpack(blocks: &[Block], out: &mut [u8]) {
+        let (whole, rest) = out.as_chunks_mut();
+        whole.iter_mut().zip(blocks).for_each(|(out, block)| *out = block.to_le_bytes());
+        if let Some(block) = blocks.get(whole.len()) {
+            rest.iter_mut().zip(block.to_le_bytes()).for_each(|(out, byte)| *out = byte);
+        }
+    }
+
+    #[inline(always)]
+    fn low(word: u64) -> u8 {
+        word as u8
+    }
+
+    #[inline(always)]
+    fn plus(self, other: u8) -> u8 {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn times(self, other: u8) -> u8 {
+        self.wrapping_mul(other)
+    }
 }
 
 impl Word for u32 {
@@ -314,10 +342,17 @@ impl<W: Word> Drop for Twice<W> {
     }
 }
 
-/// Whole registers first: vectors are too short for loops that the compiler unrolls.
+/// Whole registers first, of bytes and of wider words: vectors are too short for loops that the compiler unrolls.
 #[inline(always)]
 fn each_lane<W: Word>(out: &mut [W], from: &[W], with: impl Fn(W, W) -> W) {
-    const LANES: usize = 8;
+    let whole = out.len() - out.len() % 32;
+    let ((wide, out), (wide_from, from)) = (out.split_at_mut(whole), from.split_at(whole));
+    each_register::<32, W>(wide, wide_from, &with);
+    each_register::<8, W>(out, from, &with);
+}
+
+#[inline(always)]
+fn each_register<const LANES: usize, W: Word>(out: &mut [W], from: &[W], with: &impl Fn(W, W) -> W) {
     let (whole, rest) = out.as_chunks_mut::<LANES>();
     let (whole_from, rest_from) = from.as_chunks::<LANES>();
     for (out, from) in whole.iter_mut().zip(whole_from) {
