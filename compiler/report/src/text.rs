@@ -128,7 +128,7 @@ fn choices(choices: &[Choice], out: &mut String) {
             let more = (way.price as f64 / chosen.price.max(1) as f64 - 1.0) * 100.0;
             format!("next {}, {} ({more:+.1} %)", way.name, number(way.price))
         });
-        wrapped("  ", &format!("{subject}: {}, {}; {next}", chosen.name, number(chosen.price)), out);
+        wrapped("  - ", &format!("{subject}: {}, {}; {next}", chosen.name, number(chosen.price)), out);
     }
 }
 
