@@ -361,7 +361,11 @@ fn rounds(facts: &Facts, here: &Here) -> Vec<String> {
     let Some(&first) = here.steps.iter().find(|&&step| !facts.steps[step].rounds.is_empty()) else { return vec![] };
     let last = here.steps.iter().map(|&step| facts.end(step)).max().unwrap_or(0);
     let start = facts.step(first).round;
-    let chain = if facts.steps[first].critical { "on the longest chain" } else { "beside the longest chain" };
+    let critical = |&step: &usize| facts.steps[step].critical && !facts.steps[step].rounds.is_empty();
+    let chain = match here.steps.iter().any(critical) {
+        true => "on the longest chain",
+        false => "beside the longest chain",
+    };
     let mut said = vec![format!("it takes part in {}, {chain}", between(start, last))];
     let (mut at, mut shown) = (facts.steps[first].after, 0);
     while let Some(step) = at.filter(|_| shown < SHOWN) {
