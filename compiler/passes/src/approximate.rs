@@ -11,7 +11,8 @@ mod lines;
 mod normalised;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use ptc_ir::Graph;
 use ptc_ir::graph::{Bound, Grade, Node, NodeId, Op, Visibility};
@@ -27,13 +28,12 @@ use crate::rebuild::rebuild;
 
 pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     let mut errors = vec![];
-    let mut fits = Fits::default();
     let out = rebuild::<std::convert::Infallible>(graph, |out, _, node| {
         let op = match &node.op {
             Op::Apply(op) if node.visibility == Visibility::Secret => op.clone(),
             _ => return Ok(out.push(node)),
         };
-        let mut builder = Builder { out, like: node, options, fits: &mut fits };
+        let mut builder = Builder { out, like: node, options };
         match builder.expand(&op) {
             Ok(id) => Ok(id),
             Err(error) => {
@@ -47,13 +47,25 @@ pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-/// What was fitted in this run; layers ask for the same again and again.
-#[derive(Default)]
-pub struct Fits {
-    /// By function, bound, and what is asked.
-    lines: HashMap<(Function, [u64; 2], [u64; 3]), Result<lines::Lines, f64>>,
-    /// By function, range and tolerance.
-    tables: HashMap<(Function, [u64; 3]), Result<tables::Tables, f64>>,
+/// What this process has fitted: layers, and builds that a search compares, ask for the same again and again.
+struct Fitted<T>(Mutex<BTreeMap<(Function, Vec<u64>), Result<T, f64>>>);
+
+impl<T: Clone> Fitted<T> {
+    const fn new() -> Fitted<T> {
+        Fitted(Mutex::new(BTreeMap::new()))
+    }
+
+    /// By everything that `fit` depends on; `Err` is the least error that there is.
+    fn get(&self, f: Function, terms: &[f64], fit: impl FnOnce() -> Result<T, f64>) -> Result<T, f64> {
+        let key = (f, terms.iter().map(|term| term.to_bits()).collect::<Vec<u64>>());
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        let found = fit();
+        lock().insert(key, found.clone());
+        found
+    }
 }
 
 /// Appends the nodes of one recipe, named after the node it replaces.
@@ -61,7 +73,6 @@ struct Builder<'a> {
     out: &'a mut Graph,
     like: Node,
     options: &'a Options,
-    fits: &'a mut Fits,
 }
 
 impl Builder<'_> {

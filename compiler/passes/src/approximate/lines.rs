@@ -13,7 +13,7 @@ use ptc_ir::graph::{Bound, NodeId};
 use ptc_plan::operator::Operator;
 use ptc_plan::step::Fixed;
 
-use super::{Builder, Fits};
+use super::{Builder, Fitted};
 use crate::fit::cells::{Cells, Shape, fit};
 use crate::fit::function::{Function, Tail};
 use crate::fit::interval::Interval;
@@ -69,7 +69,8 @@ pub fn ramp(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Result<Node
     let (x, frac) = (b.input(), b.options.activation_frac);
     let bound = b.bound(x);
     let most_coarse = most_coarse_bits(b.options.recipes.rounds);
-    let lines = choose(b.fits, f, bound, (tolerance, frac, most_coarse)).map_err(|least| {
+    let terms = [bound.low, bound.high, tolerance, f64::from(frac), f64::from(most_coarse)];
+    let lines = FITTED.get(f, &terms, || search(f, bound, (tolerance, frac, most_coarse))).map_err(|least| {
         let message = format!(
             "no table of lines for `{}` errs by less than {least:.1e}; the tolerance is {tolerance:.1e}",
             f.name()
@@ -79,19 +80,9 @@ pub fn ramp(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Result<Node
     Ok(build(b, f, x, &lines))
 }
 
-/// `Err` is the least error that there is.
-pub fn choose(fits: &mut Fits, f: Function, bound: Bound, asked: Asked) -> Result<Lines, f64> {
-    let (tolerance, frac, most_coarse) = asked;
-    let terms = [tolerance.to_bits(), u64::from(frac), u64::from(most_coarse)];
-    let key = (f, [bound.low.to_bits(), bound.high.to_bits()], terms);
-    if let Some(found) = fits.lines.get(&key) {
-        return found.clone();
-    }
-    let found = search(f, bound, asked);
-    fits.lines.insert(key, found.clone());
-    found
-}
+static FITTED: Fitted<Lines> = Fitted::new();
 
+/// `Err` is the least error that there is.
 fn search(f: Function, bound: Bound, (tolerance, frac, most_coarse): Asked) -> Result<Lines, f64> {
     let result_unit = f64::from(-(frac as i32)).exp2();
     let steps = (2.0 / THRESHOLD_STEP) as u32..=(MOST_THRESHOLD / THRESHOLD_STEP) as u32;

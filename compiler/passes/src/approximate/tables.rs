@@ -15,7 +15,7 @@ use ptc_ir::graph::{Bound, Grade, NodeId};
 use ptc_plan::operator::Operator;
 use ptc_plan::step::Fixed;
 
-use super::{Builder, Fits};
+use super::{Builder, Fitted};
 use crate::fit::cells::{Cells, Shape, fit};
 use crate::fit::function::Function;
 use crate::fit::interval::Interval;
@@ -65,7 +65,7 @@ pub fn normalised(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Resul
     let (least, most) = (low * scale, bound.high * scale);
     // Rows are few: coarser tables than the standard spare nothing.
     let tolerance = tolerance.map_or(STANDARD, |tolerance| tolerance.min(STANDARD));
-    let found = choose(b.fits, f, least, most, tolerance).map_err(|least| {
+    let found = FITTED.get(f, &[least, most, tolerance], || search(f, least, most, tolerance)).map_err(|least| {
         let what = f.name();
         let best =
             if least.is_finite() { format!("the best errs by {least:.1e} of it") } else { "none has".to_string() };
@@ -81,17 +81,9 @@ pub fn normalised(b: &mut Builder, f: Function, tolerance: Option<f64>) -> Resul
     Ok(build(b, f, x, least, up, &found))
 }
 
-/// For `least <= x <= most`, `1 <= least < 4`. The fewest rounds, then the smallest tables.
-pub fn choose(fits: &mut Fits, f: Function, least: f64, most: f64, tolerance: f64) -> Result<Tables, f64> {
-    let key = (f, [least.to_bits(), most.to_bits(), tolerance.to_bits()]);
-    if let Some(found) = fits.tables.get(&key) {
-        return found.clone();
-    }
-    let found = search(f, least, most, tolerance);
-    fits.tables.insert(key, found.clone());
-    found
-}
+static FITTED: Fitted<Tables> = Fitted::new();
 
+/// For `least <= x <= most`, `1 <= least < 4`. The fewest rounds, then the smallest tables. `Err` is the least error.
 fn search(f: Function, least: f64, most: f64, tolerance: f64) -> Result<Tables, f64> {
     let mut best = f64::INFINITY;
     // A unit of the smallest result is a quarter of the error at most.

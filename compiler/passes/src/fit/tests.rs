@@ -129,3 +129,78 @@ fn cells_serve_their_neighbours_too() {
     // The largest second derivative, sqrt(2/pi), times a sixteenth of the square of two cells.
     assert!((0.0028..0.0033).contains(&worst), "{worst}");
 }
+
+/// Best coefficients of `powers` on `low..high`, each error counting `weight` times.
+fn weighted(
+    value: impl Fn(f64) -> f64,
+    weight: impl Fn(f64) -> f64,
+    powers: std::ops::RangeInclusive<i32>,
+    (low, high): (f64, f64),
+) -> (Vec<f64>, f64) {
+    let at = |i: i32| low + (high - low) * (1.0 - (std::f64::consts::PI * f64::from(i) / 400.0).cos()) / 2.0;
+    let rows = (0..=400).map(|i| powers.clone().map(|k| weight(at(i)) * at(i).powi(k)).collect()).collect();
+    let values = (0..=400).map(|i| weight(at(i)) * value(at(i))).collect();
+    minimax(&Problem { rows, values }).expect("independent powers")
+}
+
+fn largest(error: impl Fn(f64) -> f64, (low, high): (f64, f64)) -> f64 {
+    (0..=20_000).map(|i| error(low + (high - low) * f64::from(i) / 20_000.0).abs()).fold(0.0, f64::max)
+}
+
+/// The ramp is followed by its tails and a polynomial of `|x|` below the threshold where both err alike.
+fn beside_tails(f: Function, degree: i32) -> f64 {
+    let thresholds = (16..80).map(|i| f64::from(i) / 8.0);
+    let error = |threshold: f64| {
+        let (polynomial, _) = weighted(|x| f.value(x) - x, |_| 1.0, 0..=degree, (0.0, threshold));
+        let inside = largest(|x| f.value(x) - x - evaluate(&polynomial, x), (0.0, threshold));
+        inside.max(f.tail_error(threshold))
+    };
+    thresholds.map(error).fold(f64::INFINITY, f64::min)
+}
+
+/// Coefficients that are often printed err by more than fitted ones of the same form, so of the same products.
+#[test]
+fn fitted_coefficients_beat_printed_ones() {
+    let printed = [0.001669, -0.538841, 0.543282, -0.185274, 0.021260];
+    let gelu = |x: f64| Function::Gelu.value(x) - x;
+    let printed = largest(|x| gelu(x) - evaluate(&printed, x), (0.0, 3.0)).max(Function::Gelu.tail_error(3.0));
+    let fitted = beside_tails(Function::Gelu, 4);
+    assert!(fitted < printed.min(4.05e-3), "GELU of degree 4: {fitted}, {printed} printed");
+    let fitted = beside_tails(Function::Gelu, 6);
+    assert!(fitted < 8.1e-4, "GELU of degree 6: {fitted}");
+
+    let printed = [0.002468, -4.313389, 22.41066, -46.61956, 47.41407, -22.94941, 4.050008];
+    let silu = |x: f64| Function::Silu.value(x) - x;
+    let printed = largest(|x| silu(x) - evaluate(&printed, x / 8.0), (0.0, 8.0)).max(Function::Silu.tail_error(8.0));
+    let fitted = beside_tails(Function::Silu, 6);
+    assert!(fitted < printed, "SiLU of degree 6: {fitted}, {printed} printed");
+
+    // exp: the eighth power of a cubic; an error of the cubic counts eight times the seventh power.
+    let power = |p: &[f64]| largest(|x| x.exp() - evaluate(p, x / 8.0).powi(8), (-14.0, 0.0));
+    let printed = power(&[0.99999368, 0.99930402, 0.49035579, 0.13002469]);
+    let (cubic, _) = weighted(f64::exp, |t| 8.0 * (7.0 * t).exp(), 0..=3, (-1.75, 0.0));
+    let fitted = power(&cubic);
+    assert!(fitted < printed, "exp: {fitted}, {printed} printed");
+
+    // A Newton step leaves `(3e² - e³) / 2` of a relative error `e`.
+    let newton = |p: &[f64]| {
+        largest(
+            |x| {
+                let y = evaluate(p, x);
+                y * (3.0 - x * y * y) / 2.0 * x.sqrt() - 1.0
+            },
+            (0.25, 0.5),
+        )
+    };
+    let printed = newton(&[3.1855, -5.9417, 4.7979]);
+    let (quadratic, _) = weighted(|x| 1.0 / x.sqrt(), f64::sqrt, 0..=2, (0.25, 0.5));
+    let fitted = newton(&quadratic);
+    assert!(fitted < printed, "reciprocal square root: {fitted}, {printed} printed");
+
+    // Two of Goldschmidt's steps leave the fourth power.
+    let steps = |p: &[f64]| largest(|x| (1.0 - x * evaluate(p, x)).powi(4), (0.5, 1.0));
+    let printed = steps(&[2.9142, -2.0]);
+    let (line, _) = weighted(|x| 1.0 / x, |x| x, 0..=1, (0.5, 1.0));
+    let fitted = steps(&line);
+    assert!(fitted < printed / 4.0, "reciprocal: {fitted}, {printed} printed");
+}
