@@ -48,7 +48,10 @@ pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
 }
 
 /// What this process has fitted: layers, and builds that a search compares, ask for the same again and again.
-struct Fitted<T>(Mutex<BTreeMap<(Function, Vec<u64>), Result<T, f64>>>);
+struct Fitted<T>(Mutex<BTreeMap<Terms, Result<T, f64>>>);
+
+/// What a fit depends on, numbers by their bits.
+type Terms = (Function, Vec<u64>);
 
 impl<T: Clone> Fitted<T> {
     const fn new() -> Fitted<T> {

@@ -80,7 +80,7 @@ fn check(op: &Operator, ends: (f64, f64), options: &Options, random: &mut Random
         0 => ends.0,
         1 => ends.1,
         // Thresholds and cells have few bits.
-        _ if i % 3 == 0 => (random.between(ends.0, ends.1) * 8.0).round() / 8.0,
+        _ if i.is_multiple_of(3) => (random.between(ends.0, ends.1) * 8.0).round() / 8.0,
         // Small ones count as much as large ones where errors are relative.
         _ if i % 3 == 1 && ends.0 > 0.0 => ends.0 * (ends.1 / ends.0).powf(random.next()),
         _ => random.between(ends.0, ends.1),

@@ -291,7 +291,8 @@ fn pieces(b: &mut Builder, x: NodeId, bound: Bound, lines: &Lines) -> (NodeId, O
             let below = above.saturating_sub((2.0 * threshold / overlap) as usize + 1);
             let cells = 0..1usize << index_bits;
             let is_above = |cell: usize| lines.right && cell >= above;
-            let inside = cells.clone().map(|cell| !(lines.left && cell < below) && !is_above(cell)).collect();
+            let is_below = |cell: usize| lines.left && cell < below;
+            let inside = cells.clone().map(|cell| !(is_below(cell) || is_above(cell))).collect();
             let values = match lines.right {
                 true => vec![inside, cells.map(is_above).collect()],
                 false => vec![inside],

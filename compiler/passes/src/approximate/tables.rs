@@ -128,13 +128,8 @@ fn spread(least: f64, most: f64, index_bits: u32, count: usize) -> Option<Spread
         let from_least = (least / width).floor() - 1.0;
         let first = if count == 1 { from_least } else { within.min(from_least) };
         let coarsest = step_bits - apart * (count as i32 - 1);
-        (first >= 1.0 && coarsest >= LEAST_STEP_BITS).then(|| Spread {
-            index_bits,
-            first: first as usize,
-            step_bits,
-            apart,
-            count,
-        })
+        let spread = Spread { index_bits, first: first as usize, step_bits, apart, count };
+        (first >= 1.0 && coarsest >= LEAST_STEP_BITS).then_some(spread)
     };
     let apart = if count == 1 { 0..=0 } else { 1..=index_bits as i32 - 2 };
     apart.filter_map(spreads).max_by_key(|spread| spread.first)
