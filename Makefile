@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PTC := target/release/ptc
 DEBIAN := llvm-19-dev gcc
 
-.PHONY: all setup build demo demo-minilm test bench lint clean
+.PHONY: all setup build demo demo-minilm test test-random bench lint clean
 
 all: build
 
@@ -31,6 +31,10 @@ demo-minilm: build
 
 test: setup
 	cargo test --release --workspace
+
+# Ten thousand random graphs through every pass, each held against its certified error.
+test-random: setup
+	PTC_RANDOM_GRAPHS=10000 cargo test --release -p ptc-passes --test random
 
 # Side by side with other systems where they are installed; see benches/README.md.
 bench: build

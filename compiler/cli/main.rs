@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod given;
 mod graph;
+mod guard;
 mod labels;
 mod measure;
 mod model;

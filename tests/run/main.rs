@@ -5,6 +5,7 @@ mod support;
 
 mod bad_input;
 mod batches;
+mod bounds;
 mod examples;
 mod explained;
 mod minilm;

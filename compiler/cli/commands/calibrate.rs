@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ptc_ir::evaluate::{self, Tensors};
 use ptc_ir::graph::{Graph, NodeId, Op, Visibility};
 use ptc_ir::sensitivity::{self, Gain};
-use ptc_passes::options::Calibration;
+use ptc_passes::options::{Calibration, Maximum, Power, Recipes};
 use ptc_plan::Plan;
 use ptc_plan::file::InputKind;
 use ptc_plan::float::FloatTensor;
@@ -53,6 +53,8 @@ pub struct Arguments {
 
 /// Random weightings of an output of many elements.
 const PROBES: usize = 4;
+/// Samples for ways to decompose that are not the default.
+const OTHER_WAYS: usize = 2;
 const MAX_PLAN: u64 = 1 << 30;
 
 pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
@@ -90,9 +92,20 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         })?;
     }
     let probed = arguments.gains.min(samples.len());
-    for at in 0..probed {
-        eprintln!("gains {} of {probed}", at + 1);
-        add_gains(&mut found.gains, &graph, &samples[at * samples.len() / probed], &parameters)?;
+    for (at, recipes) in ways().into_iter().enumerate() {
+        request.passes.calibration = Calibration { gains: BTreeMap::new(), ..found.clone() };
+        request.passes.recipes = recipes;
+        let graph = ptc_driver::graph(&arguments.model.model, &text, &request, Some(ptc_passes::EXACT_UNTIL));
+        let graph = graph.map_err(Failure::source)?;
+        let known = |name: &String| found.gains.values().all(|gains| gains.contains_key(name));
+        if at > 0 && graph.nodes.iter().zip(counts(&graph)).all(|(node, counts)| !counts || known(&node.name)) {
+            continue;
+        }
+        let probed = if at == 0 { probed } else { probed.min(OTHER_WAYS) };
+        for sample in 0..probed {
+            eprintln!("gains {} of {probed}", sample + 1);
+            add_gains(&mut found.gains, &graph, &samples[sample * samples.len() / probed], &parameters)?;
+        }
     }
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("ranges.json"));
     files::write(&output, calibration::text(&found)?.as_bytes())?;
@@ -166,18 +179,42 @@ fn widen(seen: &mut BTreeMap<String, (f64, f64)>, name: &str, value: &FloatTenso
     }
 }
 
-/// Gains of private values and of what is shared or encoded for them: the largest over the samples.
+/// Ways to decompose, the default first: each has values of its own.
+fn ways() -> Vec<Recipes> {
+    let maxima = [Maximum::Tournament, Maximum::Levels, Maximum::Bound];
+    let ways = maxima.into_iter().flat_map(|maximum| {
+        [Power::Clipped, Power::Wide].map(|power| Recipes { maximum, power, ..Recipes::default() })
+    });
+    ways.collect()
+}
+
+/// Private values, and what is shared or encoded for them, as far as an output needs them.
+fn counts(graph: &Graph) -> Vec<bool> {
+    let mut live = vec![false; graph.nodes.len()];
+    let mut counts = vec![false; graph.nodes.len()];
+    graph.outputs.iter().for_each(|output| live[output.node.0 as usize] = true);
+    for (id, node) in graph.nodes.iter().enumerate().rev() {
+        if !live[id] {
+            continue;
+        }
+        let secret = node.visibility == Visibility::Secret || matches!(node.op, Op::Reveal { .. });
+        counts[id] |= secret;
+        for input in &node.inputs {
+            live[input.0 as usize] = true;
+            counts[input.0 as usize] |= secret;
+        }
+    }
+    counts
+}
+
+/// Gains of what counts: the largest over the samples.
 fn add_gains(
     all: &mut BTreeMap<String, BTreeMap<String, Gain>>,
     graph: &Graph,
     inputs: &Tensors,
     parameters: &Tensors,
 ) -> Result<(), Failure> {
-    let mut counts = vec![false; graph.nodes.len()];
-    for (id, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.visibility == Visibility::Secret) {
-        counts[id] = true;
-        node.inputs.iter().for_each(|input| counts[input.0 as usize] = true);
-    }
+    let counts = counts(graph);
     for (at, output) in graph.outputs.iter().enumerate() {
         let gains = sensitivity::gains(graph, inputs, parameters, at, PROBES)?;
         let of_output = all.entry(output.name.clone()).or_default();

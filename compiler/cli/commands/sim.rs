@@ -10,24 +10,27 @@ use ptc_exec::simulate::{Seen, Simulated, World, simulate};
 use ptc_exec::statistics::predict;
 use ptc_exec::tensors::Tensors;
 use ptc_ir::evaluate;
-use ptc_ir::graph::{Grade, Graph, NodeId, Op};
+use ptc_ir::graph::{Graph, NodeId, Op};
 use ptc_plan::Plan;
 use ptc_plan::file::Input;
 use ptc_plan::float::FloatTensor;
-use ptc_plan::step::{Party, StepOp, ValueId};
+use ptc_plan::step::{Party, ValueId};
 use ptc_syntax::diagnostic;
 
 use crate::backend::BackendArguments;
 use crate::failure::Failure;
 use crate::given::Given;
+use crate::guard::{Guard, References};
 use crate::model::ModelArguments;
 use crate::trust::TrustArguments;
 use crate::{arrays, files, stats, weights};
 
 /// Run both parties in one process and compare every value with floating point
 ///
-/// Each opened value is held against what its step should have made of its inputs, and against the model's own floating
-/// point. The first value that drifts too far is named. One process sees everything here: this is for developing a model.
+/// Each opened value is held against what its step should have made of its inputs, against the model's own floating point,
+/// and against the bound that its ring was chosen for; approximations against their certificates, results against the bound
+/// of their error. Values that leave their bounds are warned of, with the line and what would mend it. One process sees
+/// everything here: this is for developing a model.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -41,6 +44,9 @@ pub struct Arguments {
     /// How far a value may be from floating point, as a part of its tensor's largest size (at least 1).
     #[arg(long, value_name = "PART", default_value_t = 0.02)]
     pub drift: f64,
+    /// Fail when a value leaves its bound or its ring, an approximation its certificate, or a result its error bound.
+    #[arg(long)]
+    pub strict: bool,
     /// Write the results here instead of to standard output, as `.json` or `.npy`.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -69,14 +75,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let (model, text, mut request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
     let trust = arguments.trust.settle(&mut request)?;
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
-    let Built { graph, generated, sources, warnings, .. } =
+    let Built { graph, generated, sources, warnings, recipes, .. } =
         ptc_driver::build(model, &text, &request, trust).map_err(Failure::source)?;
     diagnostic::print(&warnings, &sources);
     let plan = Arc::new(generated.plan);
     let inputs = batch::inputs(&plan);
     let taken: Vec<&Input> = inputs.iter().collect();
     let backend = arguments.backend.open()?;
-    let loose = loose(&graph, &plan, &generated.nodes);
+    request.passes.recipes = recipes;
+    let exact = ptc_driver::graph(model, &text, &request, Some(ptc_passes::EXACT_UNTIL)).map_err(Failure::source)?;
+    let mut guard = Guard::new(&plan, &graph, &exact, &generated.nodes);
     let parameters = parameters(&arguments, &source)?;
     let queries = arguments.given.queries(&taken)?;
     let mut outcome = Outcome::default();
@@ -87,14 +95,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let world = World { plan: plan.clone(), backend: backend.clone(), parameters: parameters.clone(), inputs };
         let mut drifts = vec![];
         let simulated = simulate(world, &mut |seen| {
-            if !loose[seen.value.0 as usize] {
+            guard.look(&plan, &nodes, &seen);
+            if !guard.is_loose(seen.value) {
                 outcome.look(&plan, &nodes, &seen, &mut drifts);
             }
         })?;
-        outcome.end(&plan, &graph, simulated, &expected, drifts, arguments.drift);
+        outcome.end(&plan, &graph, simulated, &expected, drifts, &mut guard, arguments.drift);
     }
     outcome.results = batch::split(&plan, std::mem::take(&mut outcome.results), queries.len());
-    outcome.report(&arguments)
+    outcome.report(&arguments, &guard)
 }
 
 /// The results of a run's queries in floating point, stacked as the plan stacks them.
@@ -114,20 +123,6 @@ fn expected(
     }
 }
 
-/// Values some of whose elements may hold anything, because a gate drops those later.
-fn loose(graph: &Graph, plan: &Plan, nodes: &[(NodeId, ValueId)]) -> Vec<bool> {
-    let mut loose = vec![false; plan.values.len()];
-    for (node, value) in nodes {
-        loose[value.0 as usize] = graph.node(*node).bound.is_some_and(|bound| bound.grade == Grade::Gated);
-    }
-    for step in plan.steps.iter().filter(|step| step.op != StepOp::Gate) {
-        if step.inputs.iter().any(|id| loose[id.0 as usize]) {
-            step.outputs.iter().for_each(|id| loose[id.0 as usize] = true);
-        }
-    }
-    loose
-}
-
 #[derive(Default)]
 struct Outcome {
     faults: Vec<String>,
@@ -136,8 +131,6 @@ struct Outcome {
     json: String,
     failed: bool,
 }
-
-type References = HashMap<u32, (String, FloatTensor)>;
 
 /// The floating-point value of each plan value that stands for a node.
 fn reference(
@@ -164,6 +157,12 @@ fn difference(found: &FloatTensor, expected: &FloatTensor) -> f64 {
     apart.fold(0.0, |most, part| if part.is_nan() { f64::INFINITY } else { most.max(part) })
 }
 
+/// Largest difference, absolute.
+fn largest_error(found: &FloatTensor, expected: &FloatTensor) -> f64 {
+    let apart = found.data.iter().zip(&expected.data).map(|(a, b)| f64::from((a - b).abs()));
+    apart.fold(0.0, |most, error| if error.is_nan() { f64::INFINITY } else { most.max(error) })
+}
+
 impl Outcome {
     fn look(&mut self, plan: &Plan, references: &References, seen: &Seen, drifts: &mut Vec<Drift>) {
         let step = &plan.steps[seen.step];
@@ -185,6 +184,7 @@ impl Outcome {
         simulated: Simulated,
         expected: &[FloatTensor],
         drifts: Vec<Drift>,
+        guard: &mut Guard,
         most: f64,
     ) {
         let largest = drifts.iter().max_by(|a, b| a.part.total_cmp(&b.part));
@@ -198,6 +198,23 @@ impl Outcome {
             let part = difference(found, expected);
             eprintln!("`{}` differs from the model's floating point by {part:.2e}", output.name);
             failed |= part > most;
+            let planned = plan.outputs.iter().find(|planned| planned.result && planned.name == output.name);
+            if let (Some(bound), Some(planned)) = (graph.node(output.node).error, planned) {
+                let error = largest_error(found, expected);
+                let note = graph.notes.iter().find(|note| {
+                    note.value == output.name && note.recipe.starts_with(ptc_passes::errors::END_TO_END)
+                });
+                let ground = note.map_or("", |note| note.recipe.as_str());
+                eprintln!("`{}` errs by {error:.2e}; its bound is {bound:.2e} ({ground})", output.name);
+                if error > bound {
+                    let violation = format!(
+                        "`{}` errs by {error:.2e}, beyond its bound {bound:.2e}\n  hint: calibrate again with more samples \
+                         like this one",
+                        output.name
+                    );
+                    guard.add(planned.value, violation);
+                }
+            }
         }
         // On the way, a look-up may find the neighbouring cell and a maximum may be coarse: what counts is the result.
         let beyond = drifts.iter().filter(|drift| drift.part > most);
@@ -216,8 +233,16 @@ impl Outcome {
         self.results.push(found);
     }
 
-    fn report(self, arguments: &Arguments) -> Result<(), Failure> {
+    fn report(self, arguments: &Arguments, guard: &Guard) -> Result<(), Failure> {
         const MOST: usize = 20;
+        guard.certificates().iter().for_each(|line| eprintln!("{line}"));
+        let violations: Vec<String> = guard.violations().cloned().chain(guard.broken()).collect();
+        for violation in violations.iter().take(MOST) {
+            eprintln!("warning: {violation}");
+        }
+        if violations.len() > MOST {
+            eprintln!("and {} more", violations.len() - MOST);
+        }
         for fault in self.faults.iter().take(MOST) {
             eprintln!("{fault}");
         }
@@ -241,6 +266,10 @@ impl Outcome {
         if !self.faults.is_empty() {
             let message = format!("{} values do not follow from their steps' inputs", self.faults.len());
             return Err(Failure::new(message, "a range was too narrow for these inputs: calibrate on more samples"));
+        }
+        if arguments.strict && !violations.is_empty() {
+            let message = format!("{} values leave their bounds", violations.len());
+            return Err(Failure::new(message, "see the warnings above"));
         }
         match self.failed {
             true => Err(Failure::new(

@@ -9,7 +9,7 @@ use std::path::Path;
 use ptc_codegen::{CodegenError, Generated};
 use ptc_cost::assign::assign;
 use ptc_ir::Graph;
-use ptc_passes::options::{Options, PassError, Recipes};
+use ptc_passes::options::{Fault, Options, PassError, Recipes};
 use ptc_plan::Plan;
 use ptc_plan::file::Trust;
 use ptc_plan::two_party::feasible;
@@ -64,6 +64,9 @@ pub struct Problem {
     origin: u32,
     message: String,
     hint: String,
+    code: Code,
+    /// Origins that explain, with what is to be said there.
+    labels: Vec<(u32, String)>,
 }
 
 /// Names, shapes and visibility of a model, entry by entry.
@@ -147,7 +150,10 @@ fn whole(source: &Graph, request: &Request, recipes: &Recipes, trust: Trust) -> 
     let options = Options { recipes: *recipes, ..request.passes.clone() };
     let graph = ptc_passes::run(source, &options, None).map_err(problems)?;
     let mut generated = ptc_codegen::generate(&graph, trust).map_err(|errors| {
-        let problem = |error: CodegenError| Problem { origin: error.origin, message: error.message, hint: error.hint };
+        let problem = |error: CodegenError| {
+            let CodegenError { origin, message, hint } = error;
+            Problem { origin, message, hint, code: codes::E0601, labels: vec![] }
+        };
         errors.into_iter().map(problem).collect::<Vec<_>>()
     })?;
     if let (true, Trust::TwoParty { making }) = (request.inline, trust) {
@@ -158,13 +164,25 @@ fn whole(source: &Graph, request: &Request, recipes: &Recipes, trust: Trust) -> 
 }
 
 fn problems(errors: Vec<PassError>) -> Vec<Problem> {
-    errors.into_iter().map(|PassError { origin, message, hint }| Problem { origin, message, hint }).collect()
+    let problem = |PassError { origin, message, hint, fault, labels }| {
+        let code = match fault {
+            Fault::Unsupported => codes::E0601,
+            Fault::TooWide => codes::E0602,
+            Fault::TooInexact => codes::E0603,
+        };
+        Problem { origin, message, hint, code, labels }
+    };
+    errors.into_iter().map(problem).collect()
 }
 
 /// Passes keep the origins of the source.
 fn shown(graph: &Graph, sources: &Sources, problems: Vec<Problem>) -> Vec<Diagnostic> {
-    let problems = problems.into_iter().map(|problem| (problem.origin, problem.message, problem.hint));
-    located(graph, sources, codes::E0601, problems)
+    let place = |origin: u32| line(graph, sources, origin);
+    let shown = |Problem { origin, message, hint, code, labels }| {
+        let diagnostic = Diagnostic::new(code, place(origin), message).hint(hint);
+        labels.into_iter().fold(diagnostic, |diagnostic, (origin, text)| diagnostic.label(place(origin), text))
+    };
+    problems.into_iter().map(shown).collect()
 }
 
 /// Products that two parties alone cannot prepare.
@@ -189,7 +207,14 @@ fn located(
     code: Code,
     errors: impl Iterator<Item = (u32, String, String)>,
 ) -> Vec<Diagnostic> {
-    let place = |origin: u32| {
+    errors
+        .map(|(origin, message, hint)| Diagnostic::new(code, line(graph, sources, origin), message).hint(hint))
+        .collect()
+}
+
+/// The line of an origin, without its indent.
+fn line(graph: &Graph, sources: &Sources, origin: u32) -> Span {
+    let found = || {
         let origin = graph.origins.get(origin as usize)?;
         let file =
             (0..).map(FileId).take_while(|&f| !sources.name(f).is_empty()).find(|&f| sources.name(f) == origin.file)?;
@@ -200,9 +225,7 @@ fn located(
         let indent = line.len() - line.trim_start().len();
         Some(Span::new(file, start + indent, start + line.trim_end().len().max(indent)))
     };
-    errors
-        .map(|(origin, message, hint)| Diagnostic::new(code, place(origin).unwrap_or_default(), message).hint(hint))
-        .collect()
+    found().unwrap_or_default()
 }
 
 fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, Vec<Diagnostic>), Failure> {

@@ -3,16 +3,18 @@
 //! The output's elements are weighted by random signs, and the weighted sum is followed back through the graph. Over the
 //! signs, the mean square of the gradient at a value is the mean square, over the output's elements, of what independent
 //! unit errors of the value's elements do to them (Hutchinson's estimate of the squared Frobenius norm). An output of few
-//! elements is followed back from each of them instead, and the largest counts.
+//! elements is followed back from each of them instead, and the largest counts. Where elements differ, those that a noisy
+//! evaluation shows to err most are followed back by themselves too.
 //!
 //! A value may be rounded for one user and not for another, so what comes back from each user counts by its size, and
 //! users do not cancel: the gains hold for errors at any of the uses.
 
 use ptc_plan::float::FloatTensor;
+use ptc_plan::operator::Operator;
 
 use crate::adjoint::adjoint;
 use crate::evaluate::{EvaluateError, Tensors, all};
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, NodeId, Op, Visibility};
 
 /// What errors of a value do to an element of the output, in units of the error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,6 +31,11 @@ pub struct Gain {
 
 /// Outputs with more elements are weighted by random signs.
 const EACH_ELEMENT: usize = 8;
+/// Of those, so many that err most are followed back by themselves.
+const MOST_ERRING: usize = 4;
+/// The noise that shows which: small beside numbers of size one, large beside the last place of single precision.
+const NOISE: f32 = 1.0 / 4096.0;
+const NOISY_RUNS: usize = 2;
 
 impl Gain {
     fn joined(self, other: Gain, join: impl Fn(f64, f64) -> f64) -> Gain {
@@ -99,8 +106,50 @@ pub fn gains(
         for gain in total.iter_mut().flatten() {
             *gain = gain.joined(*gain, |squares, _| (squares * scale).sqrt());
         }
+        for element in most_erring(graph, &values, output, &mut signs) {
+            let mut weights = vec![0.0; elements];
+            weights[element] = 1.0;
+            let weights = FloatTensor::new(values[output.0 as usize].shape.clone(), weights);
+            for (total, found) in total.iter_mut().zip(followed_back(graph, &values, output, weights)) {
+                *total = found.map(|found| total.unwrap_or_default().max(found)).or(*total);
+            }
+        }
     }
     Ok(total)
+}
+
+/// The output's elements that move most when every private value is off by a little.
+fn most_erring(graph: &Graph, values: &[FloatTensor], output: NodeId, signs: &mut Signs) -> Vec<usize> {
+    let mut moved = vec![0f32; values[output.0 as usize].data.len()];
+    for _ in 0..NOISY_RUNS {
+        let mut noisy: Vec<FloatTensor> = Vec::with_capacity(values.len());
+        for (node, exact) in graph.nodes.iter().zip(values) {
+            let mut value = match &node.op {
+                Op::Apply(op) => {
+                    let operands: Vec<&FloatTensor> = node.inputs.iter().map(|input| &noisy[input.0 as usize]).collect();
+                    op.evaluate(&operands)
+                }
+                Op::Reveal { .. } => noisy[node.inputs[0].0 as usize].clone(),
+                _ => exact.clone(),
+            };
+            if node.visibility == Visibility::Secret && matches!(&node.op, Op::Apply(op) if !is_bit(op)) {
+                value.data.iter_mut().for_each(|x| *x += NOISE * signs.next());
+            }
+            noisy.push(value);
+        }
+        let found = &noisy[output.0 as usize].data;
+        let apart = found.iter().zip(&values[output.0 as usize].data).map(|(a, b)| (a - b).abs());
+        moved.iter_mut().zip(apart).for_each(|(most, apart)| *most = most.max(apart));
+    }
+    let mut elements: Vec<usize> = (0..moved.len()).collect();
+    elements.sort_by(|a, b| moved[*b].total_cmp(&moved[*a]));
+    elements.truncate(MOST_ERRING);
+    elements
+}
+
+fn is_bit(op: &Operator) -> bool {
+    use Operator::*;
+    matches!(op, Less | Not | And | Or | Xor | Compare { .. } | BitTable { .. })
 }
 
 /// The sizes of the gradients of `weights · output` at each node.

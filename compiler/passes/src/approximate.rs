@@ -22,7 +22,7 @@ use ptc_plan::step::Fixed;
 
 use crate::decompose::derive;
 use crate::fit::function::Function;
-use crate::options::{Normal, Options, PassError, Ramp};
+use crate::options::{Fault, Normal, Options, PassError, Ramp};
 use crate::ranges;
 use crate::rebuild::rebuild;
 
@@ -81,6 +81,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn expand(&mut self, op: &Operator) -> Result<NodeId, PassError> {
         let tolerance = self.like.tolerance.or(self.options.tolerance);
+        let tolerance = tolerance.map(|tolerance| tolerance * (-f64::from(self.options.finer)).exp2());
         let by_lines = self.options.recipes.ramp == Ramp::Lines;
         match op {
             Operator::Relu => Ok(activation::relu(self)),
@@ -126,7 +127,8 @@ impl Builder<'_> {
     }
 
     fn error(&self, message: String, hint: &str) -> PassError {
-        PassError { origin: self.like.origin, message, hint: hint.to_string() }
+        let (origin, hint) = (self.like.origin, hint.to_string());
+        PassError { origin, message, hint, fault: Fault::Unsupported, labels: vec![] }
     }
 
     fn input(&self) -> NodeId {

@@ -116,6 +116,8 @@ pub struct Options {
     /// Largest error that the approximation of one function may add, where the source declares none; the cheapest recipe
     /// within it is taken. Absent: the recipe that suits activations of 12 fraction bits.
     pub tolerance: Option<f64>,
+    /// How often what a function may add is halved, so that results stay within their tolerance.
+    pub finer: u32,
     pub recipes: Recipes,
     /// Queries that one run serves, if more than one.
     pub batch: Option<u32>,
@@ -135,6 +137,7 @@ impl Default for Options {
             calibration: Calibration { margin: 2.0, ..Calibration::default() },
             sampling: false,
             tolerance: None,
+            finer: 0,
             recipes: Recipes::default(),
             batch: None,
             activation_frac: 12,
@@ -152,4 +155,18 @@ pub struct PassError {
     pub origin: u32,
     pub message: String,
     pub hint: String,
+    pub fault: Fault,
+    /// Origins that explain, with what is to be said there.
+    pub labels: Vec<(u32, String)>,
+}
+
+/// What kind of thing a pass cannot serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no protocol or recipe.
+    Unsupported,
+    /// No ring holds it.
+    TooWide,
+    /// A result errs by more than its tolerance.
+    TooInexact,
 }

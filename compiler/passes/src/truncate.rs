@@ -17,6 +17,7 @@ use ptc_ir::graph::{Node, NodeId, Op, Visibility};
 use ptc_plan::operator::Operator;
 use ptc_plan::step::{Exp2, Fixed};
 
+use crate::chain;
 use crate::decompose::derive;
 use crate::options::{Options, PassError, Rounds};
 use crate::rebuild::rebuild;
@@ -32,6 +33,8 @@ const EXPONENT_FRAC: u32 = 13;
 /// A ring is widened by up to this much to make a truncation local.
 const SLACK: u32 = 3;
 pub const MOST_BITS: u32 = 64;
+/// Values too wide for any ring that are named: one makes the next.
+const MOST_ERRORS: usize = 3;
 
 pub fn run(graph: &Graph, options: &Options) -> Result<Graph, Vec<PassError>> {
     let scaled = scales(graph, options);
@@ -190,12 +193,11 @@ fn rings(mut graph: Graph, least: u32, local: &BTreeSet<NodeId>) -> Result<Graph
     let mut need = vec![least; graph.nodes.len()];
     let mut errors = vec![];
     for id in graph.ids().collect::<Vec<_>>().into_iter().rev() {
-        let node = graph.node(id);
         if secret(&graph, id) {
             let own = own_ring(&graph, id, need[id.0 as usize]);
             need[id.0 as usize] = own;
             if own > MOST_BITS {
-                errors.push(too_wide(node, own));
+                errors.push(chain::too_wide(&graph, id, own));
             }
             if let Some(fixed) = &mut graph.node_mut(id).fixed {
                 fixed.bits = own;
@@ -210,20 +212,11 @@ fn rings(mut graph: Graph, least: u32, local: &BTreeSet<NodeId>) -> Result<Graph
             }
         }
     }
+    // What a value is made from comes before what is made from it.
+    errors.reverse();
     errors.dedup_by_key(|e| e.origin);
+    errors.truncate(MOST_ERRORS);
     if errors.is_empty() { Ok(graph) } else { Err(errors) }
-}
-
-fn too_wide(node: &Node, bits: u32) -> PassError {
-    let most = node.bound.map_or(0.0, |b| b.max_abs());
-    PassError {
-        origin: node.origin,
-        message: format!(
-            "`{}` needs a ring of {bits} bits (its bound is {most:.3e}); the widest has {MOST_BITS}",
-            node.name
-        ),
-        hint: "run `ptc calibrate` on samples and pass `--ranges`, so that bounds follow the real values".to_string(),
-    }
 }
 
 /// Some results have a least ring of their own.

@@ -1,7 +1,8 @@
 //! Every diagnostic code, once: its title and the paragraph that `ptc help <code>` prints.
 //!
 //! Adding a code is adding one row. A code is never given a second meaning, and a retired one is not reused.
-//! `E00` files, `E01` syntax, `E02` names, `E03` shapes, `E04` visibility, `E05` weights and attributes, `W09` warnings.
+//! `E00` files, `E01` syntax, `E02` names, `E03` shapes, `E04` visibility, `E05` weights and attributes,
+//! `E06` what passes refuse, `W09` warnings.
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,8 +182,18 @@ codes! {
 
     E0601 "nothing computes this on private values"
         "The model is well formed, but no protocol computes this operation on values that neither party may see, or \
-         not in any ring of at most 64 bits. The message names the operation or the value and its bound. Most often \
-         `ptc calibrate` helps: without measured ranges the widest possible values are assumed."
+         not in products that two parties can prepare. The message names the operation or the value."
+    E0602 "a value too wide for any ring"
+        "Private values live in rings of at most 64 bits, and a ring must hold every value within its bound with its \
+         fraction bits. The labels follow the value back to where its range comes from: each line with its bound and \
+         whether that is proved from the operators, calibrated on samples, or only assumed. Without measured ranges the \
+         widest possible values are assumed, and products of them grow fast: `ptc calibrate` on samples is the usual mend, \
+         `#[bound(x = 8)]` on an entry's argument the cheapest one."
+    E0603 "a result errs by more than its tolerance"
+        "`#[tolerance(1e-3)]` of an entry or model, or `--tolerance`, is how far a result may lie from the exact one. From \
+         the roundings and approximations that the plan makes, and from how much each of them counts on the samples of \
+         `ptc calibrate`, the compiler bounds the error of each result. The labels name the values that add most. A larger \
+         tolerance admits the plan; a smaller one on the functions named makes their approximations finer."
 }
 
 #[cfg(test)]

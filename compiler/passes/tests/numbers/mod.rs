@@ -61,7 +61,8 @@ fn close(name: &str, expected: &[FloatTensor], found: &[FloatTensor], most: f32)
     }
 }
 
-fn sources(graph: &Graph, random: &mut Random) -> (Tensors, Tensors) {
+/// Values for everything that a graph is given.
+pub fn sources(graph: &Graph, random: &mut Random) -> (Tensors, Tensors) {
     let (mut inputs, mut parameters) = (Tensors::new(), Tensors::new());
     for node in &graph.nodes {
         let count = node.shape.iter().product();
