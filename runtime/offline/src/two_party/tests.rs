@@ -11,7 +11,7 @@ use ptc_ot::block::{Block, Blocks};
 use ptc_plan::Plan;
 use ptc_plan::bill::{Correlation, Part as Wire, bill};
 use ptc_plan::file::{Making, Trust};
-use ptc_plan::step::{Exp2, Fixed, Form, Method, Owner, Party, Step, StepOp, Value, ValueId};
+use ptc_plan::step::{Exp2, Fixed, Form, Levels, Method, Owner, Party, Step, StepOp, Value, ValueId};
 use ptc_plan::two_party::by_transfers as needed;
 use ptc_plan::two_party::piece::pieces;
 use ptc_plan::two_party::price;
@@ -249,7 +249,7 @@ fn tables_turn_by_every_rotation() {
     let table =
         |index_bits: u32, bits: u32| Seed::from_bytes([6; 32]).stream(u64::from(bits), 0).ring(bits, 1 << index_bits);
     for index_bits in 1..=8 {
-        for rings in [vec![30], vec![64], vec![20, 33], vec![12, 12, 31]] {
+        for rings in [vec![1], vec![7], vec![30], vec![64], vec![3, 8], vec![20, 33], vec![12, 12, 31]] {
             let values = rings.iter().map(|bits| table(index_bits, *bits)).collect();
             check(Correlation::Table { count: 13, index_bits, rings, values });
         }
@@ -322,7 +322,7 @@ fn every_kind() -> (Plan, Vec<Vec<u64>>) {
     let (bits, crossed) = (value(&[300, 70], Form::Bits), value(&[9, 20], share(37)));
     let (first, second) = (value(&[300, 70], share(20)), value(&[300, 70], share(13)));
     let exp = Exp2::for_range(16, 13, 3);
-    let power = value(&[300, 70], share(exp.ring));
+    let (power, reached) = (value(&[300, 70], share(exp.ring)), value(&[300, 1], share(12)));
     let table = |bits: u32| Seed::from_bytes([8; 32]).stream(0, u64::from(bits)).ring(bits, 8);
     let steps = [
         (StepOp::StaticMatMul { owner: Party::Server, factor_bits: 17 }, vec![x, w], vec![products]),
@@ -346,6 +346,7 @@ fn every_kind() -> (Plan, Vec<Vec<u64>>) {
         ),
         (StepOp::Exp2(exp), vec![long], vec![power]),
         (StepOp::Max, vec![x], vec![rows]),
+        (StepOp::Levels(Levels { index_bits: 5, shift: 9, first: 3, count: 7 }), vec![long], vec![reached]),
         (StepOp::Reveal { to: Party::Client }, vec![x], vec![x]),
     ];
     let step = |(op, inputs, outputs)| Step { op, inputs, outputs, round: 0, origin: 0, method: None };
