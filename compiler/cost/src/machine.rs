@@ -17,7 +17,7 @@ pub struct Machine {
     pub transfer_ns: Transfers,
     /// For each unit of [`ptc_plan::two_party::piece::work`] of what is made from transfers, at each party.
     pub made_ns: f64,
-    /// The same for each unit of look-ups.
+    /// For each entry of a table that is looked up in, at each party; more where there are many.
     pub table_ns: f64,
     /// Of encrypted products of matrices: times what [`ptc_plan::two_party::encrypted::party_seconds`] says, at the server and
     /// at the client.
@@ -60,7 +60,7 @@ impl Default for Machine {
             shared: false,
             transfer_ns: Transfers::default(),
             made_ns: 12.0,
-            table_ns: 30.0,
+            table_ns: 24.0,
             encryption: [1.2, 3.0],
             product_ms: 4.0,
             slot_ns: [300.0, 300.0],

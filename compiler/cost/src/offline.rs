@@ -23,6 +23,9 @@ pub fn add(a: Nanoseconds, b: Nanoseconds) -> Nanoseconds {
     [a[0] + b[0], a[1] + b[1]]
 }
 
+/// Entries of a table that are met in the time in which one is made.
+const SIDE_BY_SIDE: f64 = 120.0;
+
 /// Extending transfers, so many in which the server sends, and in which the client does.
 pub fn extended(count: [usize; 2], making: Making, machine: &Machine) -> Nanoseconds {
     let [sender, receiver] = machine.transfer_ns.of(making.extension);
@@ -39,8 +42,16 @@ pub fn made(
     machine: &Machine,
 ) -> Nanoseconds {
     let transferred = |correlation: &Correlation| {
-        let each = if matches!(correlation, Correlation::Table { .. }) { machine.table_ns } else { machine.made_ns };
-        [work(correlation, Method::Transfers) as f64 * each; 2]
+        let nanoseconds = match *correlation {
+            // Each entry is made, and meets all entries of the table, many at a time.
+            Correlation::Table { count, index_bits, ref rings, .. } => {
+                let entries = f64::from(index_bits).exp2();
+                let each = machine.table_ns * (1.0 + entries / SIDE_BY_SIDE);
+                count as f64 * entries * (1 + rings.len()) as f64 * each
+            }
+            _ => work(correlation, Method::Transfers) as f64 * machine.made_ns,
+        };
+        [nanoseconds; 2]
     };
     match (method, slotwise(correlation)) {
         (Method::Transfers, _) => transferred(correlation),
