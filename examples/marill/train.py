@@ -5,9 +5,9 @@
     venv/bin/pip install numpy torch tokenizers safetensors
     venv/bin/python examples/marill/train.py [OUTPUT_FOLDER]        # default: the folder of this file
 
-The data, the splits and the tokenizer are those of `examples/sections`, whose script this one imports. The base learns
-from the descriptions of the whole archive, less the packages held out, which packages a package depends on. From it
-come, for the task of `sections`:
+The data, the splits and the tokenizer are those of `examples/sections`, whose script this one imports. The layers of
+the base learn from the descriptions of the whole archive, less the packages held out, which packages a package depends on.
+From it come, for the task of `sections`:
 
     standard   all layers and the classifier are tuned
     frozen     the upper layer and the classifier are tuned, the lower ones are the base's
