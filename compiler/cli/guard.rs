@@ -91,7 +91,9 @@ impl Guard {
             let place = place(plan, step.origin);
             let value = &plan.values[seen.value.0 as usize];
             let fix = fix(value.bound.map_or(Grade::Assumed, |bound| bound.grade));
-            self.violations.entry(seen.value.0).or_insert(format!("`{}`{place} {violation}\n  hint: {fix}", value.name));
+            self.violations
+                .entry(seen.value.0)
+                .or_insert(format!("`{}`{place} {violation}\n  hint: {fix}", value.name));
         }
         self.certify(seen);
     }
@@ -208,7 +210,8 @@ fn beyond(plan: &Plan, seen: &Seen, references: &References) -> Option<String> {
     };
     let held = signed_bits(bound.max_abs(), fixed.frac) <= fixed.bits;
     let found = held.then(|| outside(seen.tensor)).flatten().map(|x| (x, "as shares add up"));
-    let exact = || references.get(&seen.value.0).and_then(|(_, exact)| outside(exact)).map(|x| (x, "in floating point"));
+    let exact =
+        || references.get(&seen.value.0).and_then(|(_, exact)| outside(exact)).map(|x| (x, "in floating point"));
     let (x, reading) = found.or_else(exact)?;
     let Bound { low, high, grade } = bound;
     Some(format!("is {x:.6} {reading}, beyond its bound {low:.6} to {high:.6} ({})", ground(grade)))
@@ -227,7 +230,9 @@ fn fix(grade: Grade) -> &'static str {
     match grade {
         Grade::Calibrated => "calibrate again with more samples like this one, or with a larger `--margin`",
         Grade::Assumed => "nothing was measured here: run `ptc calibrate`",
-        Grade::Proved | Grade::Gated => "an input or an approximation errs by more than expected: a smaller `--tolerance`",
+        Grade::Proved | Grade::Gated => {
+            "an input or an approximation errs by more than expected: a smaller `--tolerance`"
+        }
     }
 }
 

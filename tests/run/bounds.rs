@@ -9,7 +9,8 @@ fn simulated(shop: &Workshop, model: &str, calibrate: &[&str], simulate: &[&str]
     let model = model.to_str().unwrap();
     let calibrated = ptc(&[&["calibrate", model, "-o", &ranges][..], calibrate].concat());
     assert!(calibrated.success, "{}", calibrated.stderr);
-    ptc(&[&["sim", model, "--ranges", &ranges, "--cache", &cache, "--strict", "--trust", "dealer"][..], simulate].concat())
+    ptc(&[&["sim", model, "--ranges", &ranges, "--cache", &cache, "--strict", "--trust", "dealer"][..], simulate]
+        .concat())
 }
 
 /// The one line that says how far `output` errs and may err.
@@ -111,5 +112,9 @@ fn a_plan_leads_to_the_source_beside_it() {
     }
     std::fs::remove_file(&model).unwrap();
     let lost = ptc(&["calibrate", &plan, "--weights", &weights, "--samples", &samples]);
-    assert!(!lost.success && lost.stderr.contains("the source of its model `Hello` is not beside it"), "{}", lost.stderr);
+    assert!(
+        !lost.success && lost.stderr.contains("the source of its model `Hello` is not beside it"),
+        "{}",
+        lost.stderr
+    );
 }

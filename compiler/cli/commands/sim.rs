@@ -201,9 +201,10 @@ impl Outcome {
             let planned = plan.outputs.iter().find(|planned| planned.result && planned.name == output.name);
             if let (Some(bound), Some(planned)) = (graph.node(output.node).error, planned) {
                 let error = largest_error(found, expected);
-                let note = graph.notes.iter().find(|note| {
-                    note.value == output.name && note.recipe.starts_with(ptc_passes::errors::END_TO_END)
-                });
+                let note = graph
+                    .notes
+                    .iter()
+                    .find(|note| note.value == output.name && note.recipe.starts_with(ptc_passes::errors::END_TO_END));
                 let ground = note.map_or("", |note| note.recipe.as_str());
                 eprintln!("`{}` errs by {error:.2e}; its bound is {bound:.2e} ({ground})", output.name);
                 if error > bound {

@@ -126,7 +126,8 @@ fn most_erring(graph: &Graph, values: &[FloatTensor], output: NodeId, signs: &mu
         for (node, exact) in graph.nodes.iter().zip(values) {
             let mut value = match &node.op {
                 Op::Apply(op) => {
-                    let operands: Vec<&FloatTensor> = node.inputs.iter().map(|input| &noisy[input.0 as usize]).collect();
+                    let operands: Vec<&FloatTensor> =
+                        node.inputs.iter().map(|input| &noisy[input.0 as usize]).collect();
                     op.evaluate(&operands)
                 }
                 Op::Reveal { .. } => noisy[node.inputs[0].0 as usize].clone(),

@@ -139,7 +139,8 @@ fn exceeded(origin: u32, output: &str, found: &OutputError, tolerance: f64) -> P
     PassError {
         origin,
         message: format!("`{output}` may err by {:.1e}, and its tolerance is {tolerance:.1e}", found.bound),
-        hint: "raise `#[tolerance]` of the entry or `--tolerance`, or lower that of the functions that add most".to_string(),
+        hint: "raise `#[tolerance]` of the entry or `--tolerance`, or lower that of the functions that add most"
+            .to_string(),
         fault: Fault::TooInexact,
         labels: named.map(label).collect(),
     }

@@ -10,8 +10,8 @@ pub mod batch;
 pub mod canonical;
 pub mod chain;
 pub mod decompose;
-pub mod fit;
 pub mod errors;
+pub mod fit;
 pub mod fold;
 pub mod lower;
 pub mod mask;
@@ -41,8 +41,16 @@ pub struct Pass {
 }
 
 pub const PIPELINE: &[Pass] = &[
-    Pass { name: "canonical", after: "no equal nodes, no dead ones, unique names", run: |g, _, _| Ok(canonical::run(g)) },
-    Pass { name: "relocate", after: "only what depends on both parties is secret", run: |g, _, _| Ok(relocate::run(g)) },
+    Pass {
+        name: "canonical",
+        after: "no equal nodes, no dead ones, unique names",
+        run: |g, _, _| Ok(canonical::run(g)),
+    },
+    Pass {
+        name: "relocate",
+        after: "only what depends on both parties is secret",
+        run: |g, _, _| Ok(relocate::run(g)),
+    },
     Pass {
         name: "reassociate",
         after: "static products are grouped as is cheapest",
@@ -64,7 +72,11 @@ pub const PIPELINE: &[Pass] = &[
         run: |g, o, _| Ok(decompose::run(g, o)),
     },
     Pass { name: "ranges", after: "every new value has a bound", run: |g, o, _| Ok(ranges::run(g, o)) },
-    Pass { name: "approximate", after: "every secret node is one step or local", run: |g, o, _| approximate::run(g, o) },
+    Pass {
+        name: "approximate",
+        after: "every secret node is one step or local",
+        run: |g, o, _| approximate::run(g, o),
+    },
     Pass { name: "truncate", after: "every secret value has a ring and a scale", run: |g, o, _| truncate::run(g, o) },
     Pass { name: "errors", after: "every result has the bound of its error", run: |g, o, e| errors::run(e, g, o) },
     Pass { name: "batch", after: "what a query decides has an axis of queries", run: |g, o, _| Ok(batch::run(g, o)) },

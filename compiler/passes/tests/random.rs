@@ -78,7 +78,8 @@ fn no_error_of_random_graphs_is_above_its_certificate() {
         if expected.data.iter().any(|x| !x.is_finite()) {
             continue;
         }
-        let proved = Options { calibration: Calibration { gains: BTreeMap::new(), ..options.calibration.clone() }, ..options };
+        let proved =
+            Options { calibration: Calibration { gains: BTreeMap::new(), ..options.calibration.clone() }, ..options };
         let proved = ptc_passes::run(&graph, &proved, None).expect("gains change nothing but errors");
         let found = [
             outputs(&done, &inputs, &parameters).expect("all sources have values").swap_remove(0),
@@ -90,7 +91,8 @@ fn no_error_of_random_graphs_is_above_its_certificate() {
             useful += usize::from(bound < 0.1 * f64::from(expected.max_abs().max(1.0)));
             for (reading, found) in ["float", "ring"].iter().zip(&found) {
                 let apart = found.data.iter().zip(&expected.data).map(|(a, b)| f64::from((a - b).abs()));
-                let worst = apart.fold(0.0, |most: f64, error| if error.is_nan() { f64::INFINITY } else { most.max(error) });
+                let worst =
+                    apart.fold(0.0, |most: f64, error| if error.is_nan() { f64::INFINITY } else { most.max(error) });
                 // Passes reorder sums, and both readings of what is clear are in single precision.
                 let single = 1e-6 * f64::from(expected.max_abs().max(0.1));
                 // A calibrated bound is of first order and of a mean square: elements of random graphs differ widely.
@@ -101,7 +103,9 @@ fn no_error_of_random_graphs_is_above_its_certificate() {
             }
         }
     }
-    eprintln!("{built} of {graphs} graphs were built, {judged} bounds judged, {useful} of them below a tenth of the result");
+    eprintln!(
+        "{built} of {graphs} graphs were built, {judged} bounds judged, {useful} of them below a tenth of the result"
+    );
     assert!(failed.is_empty(), "{} are above:\n{}", failed.len(), failed.join("\n"));
     assert!(10 * built > 3 * graphs, "{built} of {graphs} graphs were built");
 }

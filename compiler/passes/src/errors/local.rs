@@ -166,7 +166,9 @@ impl Collection<'_> {
                 Local::fixed(((by * scale).round() / scale - by).abs())
             }
             (Operator::Exp2 { octaves, rounds }, _) => Local::exp2(&Exp2::for_range(*octaves, fixed.frac, *rounds)),
-            (Operator::Levels { step, .. }, _) => Local { worst: *step, noise: *step, drift: *step, ..Local::default() },
+            (Operator::Levels { step, .. }, _) => {
+                Local { worst: *step, noise: *step, drift: *step, ..Local::default() }
+            }
             _ => return,
         };
         self.of[owner].add(local);

@@ -248,11 +248,8 @@ pub fn product(graph: &Graph, node: &Node, rows: &[Rows]) -> Option<Bound> {
                 return Some(Bound { low: low.min(0.0), high: high.max(0.0), grade });
             }
             let y_column = if *transpose_b { y.row } else { y.column };
-            let ways = [
-                x.row.length.product(y_column.length),
-                x.row.sum.product(most(1)),
-                most(0).product(y_column.sum),
-            ];
+            let ways =
+                [x.row.length.product(y_column.length), x.row.sum.product(most(1)), most(0).product(y_column.sum)];
             around(ways.into_iter().fold(UNKNOWN, Most::min), f64::NEG_INFINITY)
         }
         Operator::Sum { axis } if axis + 1 == node.shape.len() => {
