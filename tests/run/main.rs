@@ -11,6 +11,7 @@ mod explained;
 mod minilm;
 mod pools;
 mod programs;
+mod variants;
 
 use support::{Process, Workshop};
 
