@@ -84,6 +84,8 @@ static FITTED: Fitted<Lines> = Fitted::new();
 
 /// `Err` is the least error that there is.
 fn search(f: Function, bound: Bound, (tolerance, frac, most_coarse): Asked) -> Result<Lines, f64> {
+    // Of a range on one side of zero too, the pieces meet around it.
+    let bound = Bound { low: bound.low.min(0.0), high: bound.high.max(0.0), ..bound };
     let result_unit = f64::from(-(frac as i32)).exp2();
     let steps = (2.0 / THRESHOLD_STEP) as u32..=(MOST_THRESHOLD / THRESHOLD_STEP) as u32;
     let threshold = steps
