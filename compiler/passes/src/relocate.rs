@@ -38,6 +38,18 @@ use crate::rebuild::rebuild;
 use crate::regroup::regroup;
 
 pub fn run(graph: &Graph) -> Graph {
+    // What becomes clear by one walk may be grouped by the next. Each leaves no more secret than it found.
+    let mut graph = once(graph);
+    loop {
+        let next = once(&graph);
+        if next == graph {
+            return graph;
+        }
+        graph = next;
+    }
+}
+
+fn once(graph: &Graph) -> Graph {
     let labelled = label(graph);
     let mut told = Told::new();
     let Ok(out) = rebuild::<Infallible>(&labelled, |out, _, node| {
