@@ -31,9 +31,11 @@ PARTS = ["accuracy", "repeat", "sections", "time", "alone", "links", "shaped", "
 
 # Where correlations come from: how a plan is built for it, and whether a dealer takes part.
 MODES = {
-    "dealer": ("--trust", "dealer"),
-    "total": ("--trust", "two-party", "--optimize", "total"),
-    "traffic": ("--trust", "two-party", "--optimize", "traffic"),
+    "dealer": ("--trust", "dealer", "--profile", "loopback"),
+    "total": ("--trust", "two-party", "--optimize", "total", "--profile", "loopback"),
+    "traffic": ("--trust", "two-party", "--optimize", "traffic", "--profile", "loopback"),
+    # The fewest rounds: the least time online over a slow link.
+    "rounds": ("--trust", "dealer", "--optimize", "online", "--profile", "wan-slow"),
 }
 ALONE = ("total", "traffic")
 
@@ -111,7 +113,7 @@ class Bench:
             self.build_seconds[name] = session.build(self.arguments.ptc, source, plan, dims, MODES[mode])
             self.settings[name, mode] = plan
         plan = self.settings[name, mode]
-        return Setting(self.arguments.ptc, plan, weights, list(unused), mode == "dealer", link)
+        return Setting(self.arguments.ptc, plan, weights, list(unused), mode in ("dealer", "rounds"), link)
 
     def run(self, name, given, mode="dealer", link=None):
         done = session.run(self.setting(name, mode, link), given, self.cache)
@@ -181,6 +183,8 @@ def references(size):
 def accuracy(bench):
     """Every value of a private answer beside floating point."""
     bench.results["accuracy"] = {}
+    bench.attempt("minilm32, rounds", embeddings, "minilm32", "rounds")
+    bench.attempt("bertlayer, rounds", layer, "bertlayer", "rounds")
     works = (("minilm32", embeddings), ("minilm128", embeddings), ("bertlayer", layer), ("hello", hello))
     for name, body in works:
         bench.attempt(name, body, name, "dealer")

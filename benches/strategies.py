@@ -26,12 +26,12 @@ from session import Failure, Setting, median
 OBJECTIVES = ("online", "total", "traffic")
 STRATEGIES = {
     "products by encryption": ("--method", "encrypted"),
-    "elements by transfers": ("--method", "transfers"),
-    "rings of 64 bits": ("--least-ring", "64"),
+    "one ring of 38 bits": ("--least-ring", "38"),
     "exact maxima": ("--recipe", "maximum=tournament"),
     "maxima by levels": ("--recipe", "maximum=levels"),
-    "no tables": ("--recipe", "maximum=tournament,power=clipped,normal=octaves,ramp=polynomial"),
-    "tables everywhere": ("--recipe", "maximum=levels,power=wide,normal=tables,ramp=lines"),
+    "no tables": ("--recipe", "maximum=tournament,power=clipped,normal=octaves,ramp=polynomial,rounds=narrow"),
+    "tables everywhere": ("--recipe", "maximum=levels,power=wide,normal=tables,ramp=lines,rounds=narrow"),
+    "fewest rounds": ("--recipe", "maximum=levels,power=wide,normal=tables,ramp=lines,rounds=few"),
     "IKNP": ("--extension", "iknp"),
     "SoftSpoken, 8 bits": ("--extension", "softspoken-8"),
     "silent": ("--extension", "silent"),

@@ -166,7 +166,7 @@ mod tests {
         let mut calibration = seen(&[("a", -1.5, 0.1), ("b.\"c\"", 0.0, 1e-30)]);
         calibration.samples = 3;
         calibration.digest = "00ff".into();
-        let norms = Norms { row_sum: 1.0, column_sum: 0.25, row_length: 3.125, column_length: 0.0, spectral: 1e-9 };
+        let norms = Norms { row_sum: 1.0, column_sum: 0.25, row_length: 3.125, column_length: 0.0, spectral: 0.5 };
         calibration.norms.insert("a".into(), norms);
         let gain = Gain { noise: 0.5, drift: 1e5, relative_noise: 0.0, relative_drift: 1.001 };
         calibration.gains.insert("e".into(), BTreeMap::from([("a".to_string(), gain)]));

@@ -48,6 +48,9 @@ pub struct TrustArguments {
     /// For comparisons: how many bytes a second of computing is worth in packing encrypted products.
     #[arg(long, value_name = "BYTES", hide_short_help = true)]
     pub second_bytes: Option<u32>,
+    /// For comparisons: no shared value gets a narrower ring. Powers of two are shifted in rings 24 bits wider.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1..=40), hide_short_help = true)]
+    pub least_ring: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
@@ -87,6 +90,7 @@ impl TrustArguments {
     pub fn settle(&self, request: &mut Request) -> Result<Trust, Failure> {
         request.inline = self.inline;
         request.passes.batch = self.batch.filter(|&queries| queries > 1);
+        request.passes.least_ring = self.least_ring.unwrap_or(request.passes.least_ring);
         request.search = Some(self.search()?);
         let about_two = [
             ("--inline", self.inline),

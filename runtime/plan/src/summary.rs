@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::encoding::{PlanError, VERSION};
-use crate::file::{Plan, Trust};
+use crate::file::{Making, Plan, Trust};
 
 pub type Hash = [u8; 32];
 
@@ -78,7 +78,6 @@ pub fn differences(here: &Summary, peer: &Summary) -> Vec<String> {
     compare("the format version", here.version.to_string(), peer.version.to_string());
     compare("the model", here.model.clone(), peer.model.clone());
     compare("the entry", here.entry.clone(), peer.entry.clone());
-    compare("the trust mode", format!("{:?}", here.trust), format!("{:?}", peer.trust));
     for (name, size) in &here.dims {
         match peer.dims.iter().find(|(other, _)| other == name) {
             Some((_, other)) => compare(&format!("dim {name}"), size.to_string(), other.to_string()),
@@ -90,6 +89,7 @@ pub fn differences(here: &Summary, peer: &Summary) -> Vec<String> {
             compare(&format!("dim {}", name.escape_debug()), "unknown".into(), size.to_string());
         }
     }
+    compare("the trust mode", told(here.trust), told(peer.trust));
     if here.parts.len() != peer.parts.len() {
         compare("the number of parts", here.parts.len().to_string(), peer.parts.len().to_string());
     }
@@ -104,6 +104,15 @@ pub fn differences(here: &Summary, peer: &Summary) -> Vec<String> {
         }
     }
     found
+}
+
+fn told(trust: Trust) -> String {
+    match trust {
+        Trust::Dealer => "a dealer".into(),
+        Trust::TwoParty { making: Making { extension, second_bytes } } => {
+            format!("two parties alone ({} transfers, a second for {second_bytes} bytes)", extension.name())
+        }
+    }
 }
 
 fn part<T: Serialize>(name: &str, items: &[T]) -> Result<(String, u64, Hash), PlanError> {
