@@ -132,7 +132,8 @@ impl Judge<'_> {
     /// Each found is expected, or one `step` less.
     fn steps(&self, expected: &[u64], step: u64) -> Option<String> {
         let (found, fixed) = (&self.found[0], self.output_ring());
-        let fits = |(found, expected): (&u64, &u64)| [0, step].contains(&(expected.wrapping_sub(*found) & mask(fixed.bits)));
+        let fits =
+            |(found, expected): (&u64, &u64)| [0, step].contains(&(expected.wrapping_sub(*found) & mask(fixed.bits)));
         let at = found.iter().zip(expected).position(|pair| !fits(pair))?;
         Some(format!("element {at} is {}, its inputs make {}", real(found[at], fixed), real(expected[at], fixed)))
     }
