@@ -110,8 +110,8 @@ const REPEATS: usize = 3;
 
 /// `tell` hears what is measured, and the seconds.
 pub fn machine(backend: &dyn Backend, tell: &mut dyn FnMut(&str, f64)) -> Result<Machine, Failure> {
-    let mut machine = Machine::default();
-    machine.cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let mut machine = Machine { cores, ..Machine::default() };
     for probe in PROBES {
         let mut shortest = f64::INFINITY;
         for _ in 0..REPEATS {

@@ -143,8 +143,8 @@ const LONG: usize = 128;
 /// Of each tree, the sums of its rows, each rotated by its number, and as they are; not reduced.
 fn rows(count: usize, depth: u32, bits: u32, leaves: &[Block], tweak: Block) -> (Share, Share) {
     match bits {
-        ..=8 => rows_of::<u8>(count, depth, bits, leaves, tweak),
-        ..=32 => rows_of::<u32>(count, depth, bits, leaves, tweak),
+        0..=8 => rows_of::<u8>(count, depth, bits, leaves, tweak),
+        9..=32 => rows_of::<u32>(count, depth, bits, leaves, tweak),
         _ => rows_of::<u64>(count, depth, bits, leaves, tweak),
     }
 }
