@@ -57,7 +57,7 @@ const GRAPHS: u64 = 1000;
 fn no_error_of_random_graphs_is_above_its_certificate() {
     let graphs = std::env::var("PTC_RANDOM_GRAPHS").ok().and_then(|text| text.parse().ok()).unwrap_or(GRAPHS);
     let (mut built, mut judged, mut useful) = (0, 0, 0);
-    let (mut failed, mut beyond) = (vec![], vec![]);
+    let mut failed = vec![];
     for seed in 1..=graphs {
         let graph = random_graph(&mut Random(seed));
         let graph = Graph { outputs: graph.outputs.into_iter().take(1).collect(), ..graph };
@@ -96,11 +96,9 @@ fn no_error_of_random_graphs_is_above_its_certificate() {
                 // Passes reorder sums, and both readings of what is clear are in single precision.
                 let single = 1e-6 * f64::from(expected.max_abs().max(0.1));
                 // A calibrated bound is of first order and of a mean square: elements of random graphs differ widely.
-                let calibrated = ground == "calibrated";
-                let allowed = if calibrated { 2.0 * bound } else { bound };
+                let allowed = if ground == "calibrated" { 2.0 * bound } else { bound };
                 if worst > allowed + single {
-                    let above = if calibrated { &mut beyond } else { &mut failed };
-                    above.push(format!("seed {seed}: {reading} reading is off by {worst:.3e}, {bound:.3e} {ground}"));
+                    failed.push(format!("seed {seed}: {reading} reading is off by {worst:.3e}, {bound:.3e} {ground}"));
                 }
             }
         }
@@ -109,8 +107,6 @@ fn no_error_of_random_graphs_is_above_its_certificate() {
         "{built} of {graphs} graphs were built, {judged} bounds judged, {useful} of them below a tenth of the result"
     );
     assert!(failed.is_empty(), "{} are above:\n{}", failed.len(), failed.join("\n"));
-    // What is proved holds for all; what one sample says of an error, for nearly all.
-    assert!(2000 * beyond.len() <= judged, "{} are far above:\n{}", beyond.len(), beyond.join("\n"));
     assert!(10 * built > 3 * graphs, "{built} of {graphs} graphs were built");
 }
 
