@@ -63,14 +63,14 @@ pub fn quantise(by: f64) -> (i64, i32) {
 
 /// Fraction bits of every secret node; inserts the rescales.
 fn scales(graph: &Graph, options: &Options) -> Graph {
-    let mut done: HashMap<(NodeId, u32), NodeId> = HashMap::new();
+    let mut shortened = Shortened::of(graph);
     // Values whose scale a recipe has chosen: they enter products as they are.
     let mut chosen: HashSet<NodeId> = HashSet::new();
     let Ok(out) = rebuild::<std::convert::Infallible>(graph, |out, _, mut node| {
         let op = match &node.op {
             Op::Apply(op) if node.visibility == Visibility::Secret => op.clone(),
             Op::Reveal { .. } if secret(out, node.inputs[0]) => {
-                node.inputs[0] = shorten(out, node.inputs[0], RESULT_FRAC, &mut done);
+                node.inputs[0] = shortened.shorten(out, node.inputs[0], RESULT_FRAC);
                 return Ok(out.push(node));
             }
             _ => return Ok(out.push(node)),
@@ -86,7 +86,7 @@ fn scales(graph: &Graph, options: &Options) -> Graph {
         if let Some(frac) = wanted {
             for input in &mut node.inputs {
                 if secret(out, *input) && !chosen.contains(input) {
-                    *input = shorten(out, *input, frac, &mut done);
+                    *input = shortened.shorten(out, *input, frac);
                 }
             }
         }
@@ -130,20 +130,34 @@ fn is_structure(op: &Operator) -> bool {
     matches!(op, Reshape { .. } | Permute { .. } | Slice { .. } | Concat { .. } | Broadcast { .. })
 }
 
-fn shorten(out: &mut Graph, id: NodeId, to: u32, done: &mut HashMap<(NodeId, u32), NodeId>) -> NodeId {
-    if frac(out, id) <= to {
-        return id;
+/// Truncations that are there already.
+struct Shortened {
+    by_scale: HashMap<(NodeId, u32), NodeId>,
+    /// Names before this pass. Errors are attributed by name, so none may come to stand for something else.
+    taken: HashSet<String>,
+}
+
+impl Shortened {
+    fn of(graph: &Graph) -> Shortened {
+        Shortened { by_scale: HashMap::new(), taken: graph.nodes.iter().map(|node| node.name.clone()).collect() }
     }
-    if let Some(&short) = done.get(&(id, to)) {
-        return short;
+
+    fn shorten(&mut self, out: &mut Graph, id: NodeId, to: u32) -> NodeId {
+        if frac(out, id) <= to {
+            return id;
+        }
+        if let Some(&short) = self.by_scale.get(&(id, to)) {
+            return short;
+        }
+        let like = out.node(id).clone();
+        let part = if self.taken.contains(&format!("{}.short", like.name)) { "cut" } else { "short" };
+        let short = derive(out, Operator::Rescale, &[id], &like, part);
+        let node = out.node_mut(short);
+        node.fixed = Some(Fixed { bits: 0, frac: to });
+        node.bound = like.bound;
+        self.by_scale.insert((id, to), short);
+        short
     }
-    let like = out.node(id).clone();
-    let short = derive(out, Operator::Rescale, &[id], &like, "short");
-    let node = out.node_mut(short);
-    node.fixed = Some(Fixed { bits: 0, frac: to });
-    node.bound = like.bound;
-    done.insert((id, to), short);
-    short
 }
 
 fn result_frac(out: &Graph, node: &Node, op: &Operator, options: &Options) -> u32 {
