@@ -134,7 +134,7 @@ fn play(plan: &Arc<Plan>, bent: Party, at: usize, fault: Fault) -> [Outcome; 2] 
     std::thread::scope(|scope| {
         let server = scope.spawn(move || -> Outcome {
             let prepared = prepare(plan.clone(), Party::Server, Arc::new(Portable), weights())?;
-            let role = Role::Server { prepared, public: BTreeMap::new() };
+            let role = Role::Server { prepared: Arc::new(prepared), public: Arc::default() };
             query(role, Box::new(server_peer), dealt.then_some(server_dealer), BTreeMap::new())
         });
         let client = scope.spawn(move || -> Outcome {

@@ -9,13 +9,14 @@ use ptc_exec::prepare::prepare;
 use ptc_exec::public::select;
 use ptc_exec::session::{Dial, Purpose, Role, Session};
 use ptc_exec::statistics::predict_prepared;
-use ptc_net::{Channel, tcp};
+use ptc_net::Channel;
 use ptc_offline::pool::{MAX_QUERIES, query_bytes, reserve};
 use ptc_plan::step::Party;
 
 use crate::backend::BackendArguments;
 use crate::commands::explain::read_plan;
-use crate::commands::run::{Checkpoint, Meeting, dealer, party};
+use crate::commands::run::{Checkpoint, dealer, party};
+use crate::connection::Meeting;
 use crate::failure::Failure;
 use crate::pool::KeyArguments;
 use crate::progress::Progress;
@@ -62,7 +63,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let key = arguments.key.open_or_make()?;
     let backend = arguments.backend.open()?;
     let progress = Progress::new(0);
-    let listener = arguments.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
+    let door = arguments.meeting.door()?;
     let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
     let vacant = reserve(&arguments.pool)?;
@@ -70,17 +71,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Party::Server => {
             progress.say("encoding weights");
             let public = select(&plan, &parameters);
-            Role::Server { prepared: prepare(plan.clone(), party, backend, parameters)?, public }
+            let prepared = prepare(plan.clone(), party, backend, parameters)?;
+            Role::Server { prepared: Arc::new(prepared), public: Arc::new(public) }
         }
         Party::Client => Role::Client { plan: plan.clone(), backend, cache: &folder, queries },
     };
-    let peer = arguments.meeting.find(listener, &progress)?;
-    let mut dial =
-        dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(Box::new(arguments.meeting.dial(address)?)) });
+    let peer = arguments.meeting.find(door, &progress)?;
+    let mut dial = dealer.map(|address| || -> Result<Box<dyn Channel>, _> { arguments.meeting.dial(address) });
     let dial = dial.as_mut().map(|dial| dial as Dial);
     let start = Instant::now();
     let purpose = Purpose::Prepare;
-    let mut session = Session::open_for(purpose, role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
+    let mut session = Session::open_for(purpose, role, peer, dial, &mut |stage| progress.stage(stage))?;
     if session.queries != queries {
         let message = format!("the other side prepares {} queries and this one {queries}", session.queries);
         return Err(Failure::new(message, "give both sides the same `--queries`"));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ptc_exec::batch;
 use ptc_exec::pooled;
@@ -13,7 +12,7 @@ use ptc_exec::session::{Dial, Purpose, Role, Session};
 use ptc_exec::statistics::predict_pooled;
 use ptc_exec::tensors::{Tensors, check_given};
 use ptc_exec::trace::Trace;
-use ptc_net::{Channel, PeerError, tcp};
+use ptc_net::Channel;
 use ptc_plan::Plan;
 use ptc_plan::file::{Input, Trust};
 use ptc_plan::price;
@@ -21,6 +20,7 @@ use ptc_plan::step::{Owner, Party};
 
 use crate::backend::BackendArguments;
 use crate::commands::explain::read_plan;
+use crate::connection::Meeting;
 use crate::failure::Failure;
 use crate::given::Given;
 use crate::pool::KeyArguments;
@@ -78,30 +78,6 @@ pub struct Checkpoint {
     pub unused: Vec<String>,
 }
 
-#[derive(clap::Args)]
-pub struct Meeting {
-    #[command(flatten)]
-    pub address: Address,
-    /// How long to look for the others. Default: 30 to connect, 600 to be connected to.
-    #[arg(long, value_name = "SECONDS")]
-    pub wait: Option<u64>,
-    /// How long a connection may be silent. A party waits longer where the plan tells that the other may take long: to
-    /// prepare, or to receive from a dealer, a second for each 125 kB.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub timeout: u64,
-}
-
-#[derive(clap::Args)]
-#[group(required = true, multiple = false)]
-pub struct Address {
-    /// Wait for the other party here.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub listen: Option<String>,
-    /// Find the other party there.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub connect: Option<String>,
-}
-
 pub fn party(text: &str) -> Result<Party, String> {
     match text {
         "0" => Ok(Party::Server),
@@ -139,26 +115,27 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let backend = arguments.backend.open()?;
     let (total, _) = price::total(&plan);
     let progress = Progress::new(total.rounds);
-    let listener = arguments.meeting.address.listen.as_deref().map(tcp::listen).transpose()?;
+    let door = arguments.meeting.door()?;
     let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
     let role = match party {
         Party::Server => {
             progress.say("encoding weights");
             let public = select(&plan, &parameters);
-            Role::Server { prepared: prepare(plan.clone(), party, backend, parameters)?, public }
+            let prepared = prepare(plan.clone(), party, backend, parameters)?;
+            Role::Server { prepared: Arc::new(prepared), public: Arc::new(public) }
         }
         Party::Client => {
             let queries = u32::try_from(batch::runs(&plan, queries.len())).unwrap_or(u32::MAX);
             Role::Client { plan: plan.clone(), backend, cache: &folder, queries }
         }
     };
-    let peer = arguments.meeting.find(listener, &progress)?;
+    let peer = arguments.meeting.find(door, &progress)?;
     let meeting = &arguments.meeting;
-    let mut dial = dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(Box::new(meeting.dial(address)?)) });
+    let mut dial = dealer.map(|address| || -> Result<Box<dyn Channel>, _> { meeting.dial(address) });
     let dial = dial.as_mut().map(|dial| dial as Dial);
     let purpose = Purpose::Run { pool };
-    let mut session = Session::open_for(purpose, role, Box::new(peer), dial, &mut |stage| progress.stage(stage))?;
+    let mut session = Session::open_for(purpose, role, peer, dial, &mut |stage| progress.stage(stage))?;
     session.statistics.steps.trace = arguments.trace.as_ref().map(|_| Trace::default());
     let mut results = vec![];
     // The client knows how many there are; what the server gives is the same for each.
@@ -202,35 +179,6 @@ pub fn dealer<'a>(plan: &Plan, given: Option<&'a str>) -> Result<Option<&'a str>
             "leave `--dealer` away, or build the plan with `--trust dealer`",
         )),
         (_, given) => Ok(given),
-    }
-}
-
-impl Meeting {
-    fn patience(&self, usual: u64) -> Duration {
-        Duration::from_secs(self.wait.unwrap_or(usual))
-    }
-
-    fn idle(&self) -> Duration {
-        Duration::from_secs(self.timeout.max(1))
-    }
-
-    /// The connection to a dealer.
-    pub fn dial(&self, address: &str) -> Result<tcp::Tcp, PeerError> {
-        tcp::connect(address, self.patience(30), self.idle())
-    }
-
-    pub fn find(&self, listener: Option<tcp::Listener>, progress: &Progress) -> Result<tcp::Tcp, Failure> {
-        match (listener, &self.address.connect) {
-            (Some(listener), _) => {
-                progress.say(&format!("waiting for the other party on {}", listener.local_address()?));
-                Ok(listener.accept(Some(self.patience(600)), self.idle())?)
-            }
-            (None, Some(address)) => {
-                progress.say(&format!("connecting to the other party at {address}"));
-                Ok(tcp::connect(address, self.patience(30), self.idle())?)
-            }
-            (None, None) => Err(Failure::new("no way to the other party", "add `--listen` or `--connect`")),
-        }
     }
 }
 

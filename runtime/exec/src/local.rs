@@ -1,6 +1,6 @@
 //! Steps that a party takes alone.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use ptc_kernels::Backend;
 use ptc_plan::Plan;
@@ -36,16 +36,16 @@ impl Local<'_> {
                 let bits = ring(out).bits;
                 let shape = &self.value(step.inputs[0]).shape;
                 let data = layout::sum_axis(&first[0].share().data, shape, *axis, mask(bits));
-                one(Held::Share(Rc::new(Share { bits, data })))
+                one(Held::Share(Arc::new(Share { bits, data })))
             }
             StepOp::PublicMatMul => one(self.public_matmul(inputs, step, out)),
             StepOp::Rest { shift } => {
                 let (bits, low) = (ring(out).bits, mask(*shift));
                 let data = first[0].share().data.iter().map(|x| x & low & mask(bits)).collect();
-                one(Held::Share(Rc::new(Share { bits, data })))
+                one(Held::Share(Arc::new(Share { bits, data })))
             }
-            StepOp::Xor => one(Held::Bits(Rc::new(tensor::xor(inputs[0].bits(), inputs[1].bits())))),
-            StepOp::Not => one(Held::Bits(Rc::new(tensor::not(first[0].bits(), self.party)))),
+            StepOp::Xor => one(Held::Bits(Arc::new(tensor::xor(inputs[0].bits(), inputs[1].bits())))),
+            StepOp::Not => one(Held::Bits(Arc::new(tensor::not(first[0].bits(), self.party)))),
             other => panic!("`{}` is no local step", other.name()),
         }
     }
@@ -60,16 +60,16 @@ impl Local<'_> {
             return Held::Absent;
         }
         if let (Operator::Reshape { shape }, [input]) = (op, inputs) {
-            return Held::Clear(Rc::new(FloatTensor::new(shape.clone(), input.clear().data.clone())));
+            return Held::Clear(Arc::new(FloatTensor::new(shape.clone(), input.clear().data.clone())));
         }
         let tensors: Vec<&FloatTensor> = inputs.iter().map(|input| &**input.clear()).collect();
-        Held::Clear(Rc::new(op.evaluate(&tensors)))
+        Held::Clear(Arc::new(op.evaluate(&tensors)))
     }
 
     fn encode(&self, x: &Held, out: &Value) -> Held {
         match out.form {
             Form::Encoded(owner, ring) if owner.knows(self.party) => {
-                Held::Encoded(Rc::new(Encoded::new(fixed::encode(&x.clear().data, ring))))
+                Held::Encoded(Arc::new(Encoded::new(fixed::encode(&x.clear().data, ring))))
             }
             _ => Held::Absent,
         }
@@ -83,11 +83,11 @@ impl Local<'_> {
         };
         let own = (holder == self.party).then(|| x.clear());
         match out.form {
-            Form::Share(ring) => Held::Share(Rc::new(match own {
+            Form::Share(ring) => Held::Share(Arc::new(match own {
                 Some(x) => Share { bits: ring.bits, data: fixed::encode(&x.data, ring) },
                 None => Share::zeros(ring.bits, out.len()),
             })),
-            _ => Held::Bits(Rc::new(match own {
+            _ => Held::Bits(Arc::new(match own {
                 Some(x) => BitShare::from_values(&x.data.iter().map(|&x| u64::from(x != 0.0)).collect::<Vec<_>>()),
                 None => BitShare::zeros(out.len()),
             })),
@@ -109,7 +109,7 @@ impl Local<'_> {
         let length = self.value(step.outputs[0]).len();
         let results = self.backend.elementwise(kernel, &words, length, self.party == Party::Server);
         let bits = |at: usize| ring(self.value(step.outputs[at])).bits;
-        results.into_iter().enumerate().map(|(at, data)| Held::Share(Rc::new(Share::new(bits(at), data)))).collect()
+        results.into_iter().enumerate().map(|(at, data)| Held::Share(Arc::new(Share::new(bits(at), data)))).collect()
     }
 
     fn layout(&self, op: &Operator, step: &Step, inputs: &[Held], out: &Value) -> Held {
@@ -125,18 +125,18 @@ impl Local<'_> {
         match out.form {
             Form::Share(Fixed { bits, .. }) => {
                 let words: Vec<&[u64]> = inputs.iter().map(|input| input.share().data.as_slice()).collect();
-                Held::Share(Rc::new(Share { bits, data: moved(&words) }))
+                Held::Share(Arc::new(Share { bits, data: moved(&words) }))
             }
             Form::Bits => {
                 let values: Vec<Vec<u64>> = inputs.iter().map(|input| input.bits().to_values()).collect();
                 let words: Vec<&[u64]> = values.iter().map(Vec::as_slice).collect();
-                Held::Bits(Rc::new(BitShare::from_values(&moved(&words))))
+                Held::Bits(Arc::new(BitShare::from_values(&moved(&words))))
             }
             _ => {
                 let known: Option<Vec<&[u64]>> =
                     inputs.iter().map(|input| input.encoded().map(|encoded| encoded.data.as_slice())).collect();
                 match known {
-                    Some(words) => Held::Encoded(Rc::new(Encoded::new(moved(&words)))),
+                    Some(words) => Held::Encoded(Arc::new(Encoded::new(moved(&words)))),
                     None => Held::Absent,
                 }
             }
@@ -150,7 +150,7 @@ impl Local<'_> {
         let packed = weight.packed(self.backend, Word::for_ring(bits), shape[0], shape[1]);
         let mut data = vec![0; out.len()];
         self.backend.product(&inputs[0].share().data, out.len() / shape[1], packed, &mut data);
-        Held::Share(Rc::new(Share::new(bits, data)))
+        Held::Share(Arc::new(Share::new(bits, data)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a party does once, before any query: everything that depends on parameters and constants alone.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use ptc_kernels::Backend;
@@ -45,13 +44,13 @@ pub fn prepare(
     let mut values: Vec<Option<Held>> = vec![None; plan.values.len()];
     for parameter in &plan.parameters {
         let own = if parameter.owner.knows(party) { parameters.remove(&parameter.path) } else { None };
-        values[parameter.value.0 as usize] = Some(own.map_or(Held::Absent, |tensor| Held::Clear(Rc::new(tensor))));
+        values[parameter.value.0 as usize] = Some(own.map_or(Held::Absent, |tensor| Held::Clear(Arc::new(tensor))));
     }
     drop(parameters);
     for constant in &plan.constants {
         let shape = plan.values[constant.value.0 as usize].shape.clone();
         let tensor = FloatTensor::new(shape, constant.data.clone());
-        values[constant.value.0 as usize] = Some(Held::Clear(Rc::new(tensor)));
+        values[constant.value.0 as usize] = Some(Held::Clear(Arc::new(tensor)));
     }
     for kernel in &plan.kernels {
         if let Kernel::Elementwise(kernel) = kernel {

@@ -149,11 +149,11 @@ impl Joint<'_> {
             }
             StepOp::Compare { threshold } => {
                 let (x, threshold, masks) = (share(0), *threshold, supply.take(at)?);
-                task!(c => Held::Bits(Rc::new(ptc_mpc::compare::compare(&c, &x, threshold, masks).await?)))
+                task!(c => Held::Bits(Arc::new(ptc_mpc::compare::compare(&c, &x, threshold, masks).await?)))
             }
             StepOp::And => {
                 let (x, y, triple) = (bits(0), bits(1), supply.take(at)?);
-                task!(c => Held::Bits(Rc::new(ptc_mpc::bits::and(&c, &x, &y, triple).await?)))
+                task!(c => Held::Bits(Arc::new(ptc_mpc::bits::and(&c, &x, &y, triple).await?)))
             }
             StepOp::BitToShare => {
                 let (b, to, random) = (bits(0), ring(self.output(step)), supply.take(at)?);
@@ -173,7 +173,7 @@ impl Joint<'_> {
                         let found = ptc_mpc::table::table(&c, &x, shift, tables).await?;
                         // Modulo 2, exclusive-or and additive shares are the same.
                         let held = |(share, bit): (Share, bool)| match bit {
-                            true => Held::Bits(Rc::new(BitShare::from_values(&share.data))),
+                            true => Held::Bits(Arc::new(BitShare::from_values(&share.data))),
                             false => shared(share),
                         };
                         Ok(found.into_iter().zip(of_bits).map(held).collect())
@@ -205,11 +205,11 @@ impl Joint<'_> {
                 let (to, shape, form) = (*to, self.output(step).shape.clone(), self.value(step, 0).form);
                 let x = match &inputs[0] {
                     // Modulo 2, exclusive-or and additive shares are the same.
-                    Held::Bits(bits) => Rc::new(Share { bits: 1, data: bits.to_values() }),
+                    Held::Bits(bits) => Arc::new(Share { bits: 1, data: bits.to_values() }),
                     other => other.share().clone(),
                 };
                 task!(c => match ptc_mpc::reveal::reveal(&c, &x, to).await? {
-                    Some(words) => Held::Clear(Rc::new(opened(shape, &words, form))),
+                    Some(words) => Held::Clear(Arc::new(opened(shape, &words, form))),
                     None => Held::Absent,
                 })
             }
@@ -234,7 +234,7 @@ impl Joint<'_> {
 }
 
 fn shared(share: Share) -> Held {
-    Held::Share(Rc::new(share))
+    Held::Share(Arc::new(share))
 }
 
 /// The reals that opened words stand for.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ptc_correlation::Supply;
@@ -128,7 +129,7 @@ impl<'a, 'h> Query<'a, 'h> {
         let mut values = prepared.values.clone();
         for input in &plan.inputs {
             let own = inputs.remove(&input.name).filter(|_| input.owner.knows(prepared.party));
-            values[input.value.0 as usize] = Some(own.map_or(Held::Absent, |tensor| Held::Clear(Rc::new(tensor))));
+            values[input.value.0 as usize] = Some(own.map_or(Held::Absent, |tensor| Held::Clear(Arc::new(tensor))));
         }
         let mut uses = vec![0; plan.values.len()];
         for (step, done) in plan.steps.iter().zip(&prepared.done) {

@@ -43,8 +43,8 @@ use crate::tensors::{Tensors, check_inputs};
 
 /// What a party brings to a session besides its channels.
 pub enum Role<'a> {
-    /// Its weights are prepared; the public ones among them are kept for the client.
-    Server { prepared: Prepared, public: Tensors },
+    /// Its weights are prepared, and serve many sessions; the public ones among them are kept for clients.
+    Server { prepared: Arc<Prepared>, public: Arc<Tensors> },
     /// It receives the public parameters, and says how many queries it has.
     Client { plan: Arc<Plan>, backend: Arc<dyn Backend>, cache: &'a dyn Cache, queries: u32 },
 }
@@ -95,7 +95,7 @@ pub enum Stage {
 }
 
 pub struct Session {
-    prepared: Prepared,
+    prepared: Arc<Prepared>,
     peer: Box<dyn Channel>,
     encryption: Encryption,
     /// None where pools have all queries.
@@ -155,7 +155,7 @@ impl Session {
             Role::Client { plan, backend, cache, .. } => {
                 let public = public::receive(&plan, cache, &mut *peer)?;
                 tell(Stage::Preparing);
-                prepare(plan, Party::Client, backend, public)?
+                Arc::new(prepare(plan, Party::Client, backend, public)?)
             }
         };
         let hint = "one side's floating point differs; run the same version of `ptc`";

@@ -161,7 +161,10 @@ impl Actor {
         let role = match party {
             Party::Server => {
                 let public = select(&plan, &parameters);
-                Role::Server { prepared: prepare(plan, party, backend, parameters)?, public }
+                Role::Server {
+                    prepared: Arc::new(prepare(plan, party, backend, parameters)?),
+                    public: Arc::new(public),
+                }
             }
             Party::Client => Role::Client { plan, backend, cache: &NoCache, queries: 1 },
         };

@@ -1,7 +1,6 @@
 //! A plan's value as one party holds it.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use ptc_kernels::{Backend, Packed};
 use ptc_plan::float::FloatTensor;
@@ -10,18 +9,18 @@ use ptc_ring::tensor::{BitShare, Share};
 
 #[derive(Clone)]
 pub enum Held {
-    Clear(Rc<FloatTensor>),
-    Encoded(Rc<Encoded>),
+    Clear(Arc<FloatTensor>),
+    Encoded(Arc<Encoded>),
     /// The other party's clear or encoded value.
     Absent,
-    Share(Rc<Share>),
-    Bits(Rc<BitShare>),
+    Share(Arc<Share>),
+    Bits(Arc<BitShare>),
 }
 
 /// A matrix or vector in the ring, and packed for products once one has asked.
 pub struct Encoded {
     pub data: Vec<u64>,
-    packed: [OnceCell<Packed>; 2],
+    packed: [OnceLock<Packed>; 2],
 }
 
 impl Encoded {
@@ -37,21 +36,21 @@ impl Encoded {
 
 /// A checked plan gives each step values of the forms that it takes; anything else is a mistake of this program.
 impl Held {
-    pub fn clear(&self) -> &Rc<FloatTensor> {
+    pub fn clear(&self) -> &Arc<FloatTensor> {
         match self {
             Held::Clear(tensor) => tensor,
             _ => panic!("a checked step reads a clear value that its party knows"),
         }
     }
 
-    pub fn share(&self) -> &Rc<Share> {
+    pub fn share(&self) -> &Arc<Share> {
         match self {
             Held::Share(share) => share,
             _ => panic!("a checked step reads a share"),
         }
     }
 
-    pub fn bits(&self) -> &Rc<BitShare> {
+    pub fn bits(&self) -> &Arc<BitShare> {
         match self {
             Held::Bits(bits) => bits,
             _ => panic!("a checked step reads bits"),
@@ -59,7 +58,7 @@ impl Held {
     }
 
     /// The encoded value, where this party knows it.
-    pub fn encoded(&self) -> Option<&Rc<Encoded>> {
+    pub fn encoded(&self) -> Option<&Arc<Encoded>> {
         match self {
             Held::Encoded(encoded) => Some(encoded),
             Held::Absent => None,

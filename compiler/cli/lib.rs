@@ -1,0 +1,102 @@
+//! The command line: files, tokenizers, weights; the only room that sees both halves.
+//!
+//! Results go to standard output, everything else to standard error. A failure is told once, with its fix, and exits
+//! with 1 (2 for a wrong command line).
+
+mod arrays;
+mod backend;
+mod cache;
+mod calibration;
+mod commands;
+mod connection;
+mod failure;
+mod files;
+mod given;
+mod graph;
+mod guard;
+mod labels;
+mod measure;
+mod model;
+mod pool;
+mod progress;
+mod stats;
+mod times;
+mod tokens;
+mod trace;
+mod trust;
+mod weights;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Private Transformer inference: a model stays with its owner, an input stays with its owner, the answer goes where the
+/// model says.
+///
+/// Write or import a model as a `.ptx` file, `ptc build` it into a plan, give both parties the plan, and each runs
+/// `ptc run` on its own machine.
+#[derive(Parser)]
+#[command(name = "ptc", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    New(commands::new::Arguments),
+    Import(commands::import::Arguments),
+    Build(commands::build::Arguments),
+    Check(commands::check::Arguments),
+    Fmt(commands::format::Arguments),
+    Explain(commands::explain::Arguments),
+    Calibrate(commands::calibrate::Arguments),
+    Profile(commands::profile::Arguments),
+    Deal(commands::deal::Arguments),
+    Prepare(commands::prepare::Arguments),
+    Pool(commands::pool::Arguments),
+    Run(commands::run::Arguments),
+    Sim(commands::sim::Arguments),
+    Keys(commands::keys::Arguments),
+    Serve(commands::serve::Arguments),
+    Client(commands::client::Arguments),
+    Doctor(commands::doctor::Arguments),
+    Lsp(commands::lsp::Arguments),
+    Completions(commands::completions::Arguments),
+    Man(commands::man::Arguments),
+    Help(commands::help::Arguments),
+}
+
+/// The program `ptc`.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::New(arguments) => commands::new::run(arguments),
+        Command::Import(arguments) => commands::import::run(arguments),
+        Command::Build(arguments) => commands::build::run(arguments),
+        Command::Check(arguments) => commands::check::run(arguments),
+        Command::Fmt(arguments) => commands::format::run(arguments),
+        Command::Explain(arguments) => commands::explain::run(arguments),
+        Command::Calibrate(arguments) => commands::calibrate::run(arguments),
+        Command::Profile(arguments) => commands::profile::run(arguments),
+        Command::Deal(arguments) => commands::deal::run(arguments),
+        Command::Prepare(arguments) => commands::prepare::run(arguments),
+        Command::Pool(arguments) => commands::pool::run(arguments),
+        Command::Run(arguments) => commands::run::run(arguments),
+        Command::Sim(arguments) => commands::sim::run(arguments),
+        Command::Keys(arguments) => commands::keys::run(arguments),
+        Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Client(arguments) => commands::client::run(arguments),
+        Command::Doctor(arguments) => commands::doctor::run(arguments),
+        Command::Lsp(arguments) => commands::lsp::run(arguments),
+        Command::Completions(arguments) => commands::completions::run(arguments),
+        Command::Man(arguments) => commands::man::run(arguments),
+        Command::Help(arguments) => commands::help::run(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The language server: documents in; diagnostics, hovers, definitions and layout out.
