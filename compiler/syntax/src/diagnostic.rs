@@ -7,7 +7,10 @@ use crate::source::Sources;
 use crate::span::{FileId, Span};
 use codespan_reporting::diagnostic as codespan;
 use codespan_reporting::term::{self, DisplayStyle, Styles, StylesWriter, termcolor};
+use serde::Serialize;
 use std::io::IsTerminal;
+
+pub mod described;
 
 /// Bytes of a source line that is shown under a message.
 const MAX_LINE: usize = 1000;
@@ -24,7 +27,8 @@ pub struct Diagnostic {
     pub suggestion: Option<(Span, String)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
     Warning,
