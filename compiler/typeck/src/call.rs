@@ -120,6 +120,7 @@ impl<'p> Checker<'p> {
     }
 
     fn forward(&mut self, instance: &Instance, span: Span) -> Callee {
+        self.note(span, &Value::Instance(instance.clone()));
         let FieldShape::Module { item, sizes } = &instance.shape else {
             let message = "an array of fields cannot be called";
             let hint = "call its elements: `for block in blocks { x = block(x); }`";

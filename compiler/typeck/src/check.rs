@@ -17,6 +17,7 @@ use crate::load::listed;
 use crate::program::{FunctionId, ItemId, Member, Program, UnitId};
 use crate::report::Report;
 use crate::scope::{Frame, Owner};
+use crate::seen::Seen;
 use crate::sizes::SizeState;
 use crate::value::{FieldShape, Operand, Tensor};
 use crate::visibility::{Why, written};
@@ -26,6 +27,20 @@ const MAX_WORK: usize = 1 << 18;
 
 /// Checks every function with the sizes it is used with. `dims` override the defaults of the source.
 pub fn check(program: &Program, dims: &BTreeMap<String, u64>) -> Result<Checked, Vec<Diagnostic>> {
+    run(program, dims, None).0
+}
+
+/// As [`check`], with what every expression turned out to be, as far as that is known.
+pub fn observe(program: &Program, dims: &BTreeMap<String, u64>) -> (Result<Checked, Vec<Diagnostic>>, Seen) {
+    let (checked, seen) = run(program, dims, Some(Seen::default()));
+    (checked, seen.unwrap_or_default())
+}
+
+fn run(
+    program: &Program,
+    dims: &BTreeMap<String, u64>,
+    seen: Option<Seen>,
+) -> (Result<Checked, Vec<Diagnostic>>, Option<Seen>) {
     let mut checker = Checker {
         program,
         dims,
@@ -38,6 +53,7 @@ pub fn check(program: &Program, dims: &BTreeMap<String, u64>) -> Result<Checked,
         depth: 0,
         reported_depth: false,
         work: 0,
+        seen,
     };
     declarations::check(program, &mut checker.report);
     checker.check_dims();
@@ -51,14 +67,14 @@ pub fn check(program: &Program, dims: &BTreeMap<String, u64>) -> Result<Checked,
     }
     checker.unused();
     let dims = program.dims().map(|size| (size.name.text.clone(), checker.dim_value(&size.name.text))).collect();
-    let Checker { report, bodies, .. } = checker;
+    let Checker { report, bodies, seen, .. } = checker;
     let diagnostics = report.finish();
     if !diagnostics.is_empty() {
-        return Err(diagnostics);
+        return (Err(diagnostics), seen);
     }
     let place = model.map_or(Span::new(program.units[program.root.0].file, 0, 0), |(_, model)| model.name.span);
     let model = model.map(|(_, model)| model.name.text.clone()).unwrap_or_default();
-    Ok(Checked { model, place, dims, entries, bodies })
+    (Ok(Checked { model, place, dims, entries, bodies }), seen)
 }
 
 pub(crate) struct Checker<'p> {
@@ -75,6 +91,8 @@ pub(crate) struct Checker<'p> {
     pub depth: usize,
     pub reported_depth: bool,
     work: usize,
+    /// Where somebody asks what expressions are.
+    pub seen: Option<Seen>,
 }
 
 impl<'p> Checker<'p> {

@@ -38,10 +38,12 @@ impl<'p> Checker<'p> {
                     Some(ty) => self.ascribe(frame, value, ty, name.span),
                     None => value,
                 };
+                self.note(name.span, &value);
                 frame.declare(&name.text, value);
             }
             Statement::Assign { name, value, .. } => {
                 let value = self.named_value(frame, name, value);
+                self.note(name.span, &value);
                 // A name that was never declared has been reported with the names.
                 frame.assign(&name.text, value);
             }
@@ -141,6 +143,7 @@ impl<'p> Checker<'p> {
                 return;
             }
             let value = self.materialise(frame, value, over.span);
+            self.note(variable.span, &value);
             frame.enter();
             frame.declare(&variable.text, value);
             self.block(frame, body);
@@ -158,6 +161,7 @@ impl<'p> Checker<'p> {
             false => self.expression_inner(frame, expr),
         };
         self.depth -= 1;
+        self.note(expr.span, &value);
         value
     }
 

@@ -138,7 +138,9 @@ impl<'p> Checker<'p> {
             Some(at) => at.value.clone(),
             None => format!("{name}{}", ".{}".repeat(dimensions(field))),
         };
-        Some(Some(Instance { shape, cover, path: join(path, &own_path), name: join(below, name) }))
+        let instance = Instance { shape, cover, path: join(path, &own_path), name: join(below, name) };
+        self.note(field.name.span, &Value::Instance(instance.clone()));
+        Some(Some(instance))
     }
 
     fn field_type(&mut self, owner: &Owner, ty: &'p FieldType) -> Option<FieldShape> {

@@ -95,7 +95,9 @@ impl<'p> Checker<'p> {
                     Party::Public => operand.tensor.why.clone(),
                     _ => operand.tensor.why.then(operand.span, format!("passed as `{}` here", parameter.name.text)),
                 };
-                frame.declare(&parameter.name.text, Value::Tensor(Tensor { slot, ty, why }));
+                let value = Value::Tensor(Tensor { slot, ty, why });
+                self.note(parameter.name.span, &value);
+                frame.declare(&parameter.name.text, value);
             }
         }
         let outcome = self.body(frame, id, function);

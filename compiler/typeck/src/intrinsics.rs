@@ -91,6 +91,10 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|intrinsic| intrinsic.name)
 }
 
+pub(crate) fn parameters(intrinsic: &'static Intrinsic) -> &'static [&'static str] {
+    intrinsic.parameters
+}
+
 impl<'p> Checker<'p> {
     pub(crate) fn intrinsic(
         &mut self,

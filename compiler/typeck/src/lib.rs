@@ -9,7 +9,9 @@
 pub mod check;
 pub mod checked;
 pub mod load;
+pub mod places;
 pub mod program;
+pub mod seen;
 pub mod stdlib;
 
 mod arguments;

@@ -25,6 +25,12 @@ pub fn load(sources: &mut Sources, name: &str, text: &str, sibling: &mut Sibling
 
 /// As [`load`], of a file that is among the sources already.
 pub fn load_root(sources: &mut Sources, root: FileId, sibling: &mut Sibling) -> Result<Program, Vec<Diagnostic>> {
+    let (program, hindering) = load_whole(sources, root, sibling);
+    if hindering.is_empty() { Ok(program) } else { Err(hindering) }
+}
+
+/// As [`load_root`], with a program whatever is wrong: names may be missing from it. For editors.
+pub fn load_whole(sources: &mut Sources, root: FileId, sibling: &mut Sibling) -> (Program, Vec<Diagnostic>) {
     let mut loader =
         Loader { sources, sibling, program: Program::default(), loaded: BTreeMap::new(), path: vec![], found: vec![] };
     loader.import(stdlib::PRELUDE, None);
@@ -34,17 +40,17 @@ pub fn load_root(sources: &mut Sources, root: FileId, sibling: &mut Sibling) -> 
     if found.iter().any(is_of_syntax) {
         // A name may be missing because its declaration did not parse.
         found.retain(is_of_syntax);
-        return Err(found);
+        return (program, found);
     }
     if found.iter().any(is_of_imports) {
         // Names would be missing because of it.
-        return Err(found);
+        return (program, found);
     }
     attributes::check(&program, &mut found);
     let (problems, warnings) = found.into_iter().partition(|found| found.severity() == Severity::Error);
     program.problems = problems;
     program.warnings = warnings;
-    Ok(program)
+    (program, vec![])
 }
 
 struct Loader<'a, 'b> {
@@ -90,7 +96,8 @@ impl Loader<'_, '_> {
         self.found.extend(diagnostics);
         // The number is taken before the imports are: the prelude stays the first unit.
         let id = UnitId(self.program.units.len());
-        self.program.units.push(Unit { file, tree: File::default(), library, scope: BTreeMap::new() });
+        let name = self.path.last().map(|(name, _)| name.clone()).unwrap_or_default();
+        self.program.units.push(Unit { file, tree: File::default(), library, name, scope: BTreeMap::new() });
         let mut declared = Declared { scope: BTreeMap::new(), places: BTreeMap::new() };
         for item in &tree.items {
             if let Item::Use(import) = item {

@@ -28,6 +28,8 @@ pub(crate) struct Unit {
     pub tree: File,
     /// Part of the library that comes with the compiler.
     pub library: bool,
+    /// The name that others `use` it by; empty for the root.
+    pub name: String,
     /// Declarations and imports of this file.
     pub scope: BTreeMap<String, Entity>,
 }
@@ -71,6 +73,11 @@ impl Program {
             Item::Size(size) if size.kind == ptc_syntax::tree::SizeKind::Dim => Some(size),
             _ => None,
         })
+    }
+
+    /// The file that a `use` names.
+    pub(crate) fn unit_named(&self, name: &str) -> Option<UnitId> {
+        self.units.iter().position(|unit| unit.name == name).map(UnitId)
     }
 
     pub(crate) fn item(&self, id: ItemId) -> &Item {
