@@ -38,6 +38,13 @@ pub enum RunError {
     PublicValuesDiffer(&'static str),
     #[error("the other side {0}, this one does not\nhint: both sides prepare, or both run")]
     OtherPurpose(&'static str),
+    #[error("the server turned this client away: {0}\nhint: try again later, or `--wait SECONDS` for a place")]
+    TurnedAway(String),
+    #[error(
+        "the client asks its queries one by one, and the server runs a number that it is told before\n\
+         hint: `ptc client` goes with `ptc serve`, `ptc run` with either"
+    )]
+    NobodyListens,
     #[error("the session has {0} queries, and another is asked")]
     TooManyQueries(u32),
     #[error(transparent)]

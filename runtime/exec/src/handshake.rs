@@ -13,8 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::RunError;
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const MAGIC: [u8; 8] = *b"ptc sess";
+/// Begins what a server says to a client for which it has no room.
+const NO_ROOM: [u8; 8] = *b"ptc full";
 const MAX_HELLO: usize = 128 << 10;
 const MAX_REFUSAL: usize = 16 << 10;
 
@@ -30,6 +32,8 @@ struct Hello {
     queries: u32,
     /// Correlations are made and kept; no query runs.
     prepares: bool,
+    /// Queries come when the client asks them; so many more may be prepared and held.
+    asks: Option<u32>,
     pool: Option<Pool>,
     summary: Summary,
 }
@@ -49,6 +53,8 @@ pub struct Plea {
     /// The client's say.
     pub queries: u32,
     pub prepares: bool,
+    /// The client asks queries one by one, the server can hear them; so many prepared ones each would hold.
+    pub asks: Option<u32>,
     pub pool: Option<Offer>,
 }
 
@@ -58,6 +64,8 @@ pub struct Meeting {
     /// From both nonces and the plan.
     pub session: [u8; 32],
     pub queries: u32,
+    /// Queries come when the client asks them; so many are prepared ahead at most.
+    pub asks: Option<u32>,
     /// The queries that both pools have.
     pub pooled: Range<u32>,
     /// Whether the other party has a pool.
@@ -73,13 +81,47 @@ impl Meeting {
 
 /// Both parties say hello; an error names what differs.
 pub fn meet(plan: &Plan, plea: Plea, peer: &mut dyn Channel) -> Result<Meeting, RunError> {
-    let Plea { role, queries, prepares, pool } = plea;
-    let nonce = *Seed::fresh().map_err(RunError::Entropy)?.as_bytes();
-    let wire = pool.map(|Offer { id, first, end }| Pool { id, first, end });
-    let own =
-        Hello { magic: MAGIC, version: VERSION, role, nonce, queries, prepares, pool: wire, summary: plan.summary()? };
+    let own = hello(plan, plea)?;
     peer.send(encode(&own)?)?;
-    let other: Hello = decode(&peer.receive(MAX_HELLO)?)?;
+    let message = peer.receive(MAX_HELLO)?;
+    if let Some(reason) = message.strip_prefix(&NO_ROOM) {
+        // Printed to a terminal.
+        return Err(RunError::TurnedAway(String::from_utf8_lossy(reason).escape_debug().to_string()));
+    }
+    agree(plan, plea, &own, &decode(&message)?)
+}
+
+/// The same for a server of many, which hears the client first and says by `admit` why it has no room.
+pub fn welcome(
+    plan: &Plan,
+    plea: Plea,
+    admit: &mut dyn FnMut() -> Result<(), String>,
+    client: &mut dyn Channel,
+) -> Result<Meeting, RunError> {
+    let own = hello(plan, plea)?;
+    let other: Hello = decode(&client.receive(MAX_HELLO)?)?;
+    // Who speaks another version would not understand a refusal.
+    if greet(other.magic, other.version).is_ok()
+        && let Err(reason) = admit()
+    {
+        let told = &reason.as_bytes()[..reason.len().min(MAX_REFUSAL)];
+        client.send([&NO_ROOM, told].concat())?;
+        return Err(RunError::TurnedAway(reason));
+    }
+    client.send(encode(&own)?)?;
+    agree(plan, plea, &own, &other)
+}
+
+fn hello(plan: &Plan, plea: Plea) -> Result<Hello, RunError> {
+    let Plea { role, queries, prepares, asks, pool } = plea;
+    let nonce = *Seed::fresh().map_err(RunError::Entropy)?.as_bytes();
+    let pool = pool.map(|Offer { id, first, end }| Pool { id, first, end });
+    let summary = plan.summary()?;
+    Ok(Hello { magic: MAGIC, version: VERSION, role, nonce, queries, prepares, asks, pool, summary })
+}
+
+fn agree(plan: &Plan, plea: Plea, own: &Hello, other: &Hello) -> Result<Meeting, RunError> {
+    let Plea { role, prepares, pool, .. } = plea;
     greet(other.magic, other.version)?;
     if other.role == role {
         return Err(RunError::SameRole(role.index()));
@@ -92,13 +134,18 @@ pub fn meet(plan: &Plan, plea: Plea, peer: &mut dyn Channel) -> Result<Meeting, 
         return Err(RunError::OtherPurpose(if prepares { "runs" } else { "prepares" }));
     }
     let (server, client) = match role {
-        Party::Server => (&own, &other),
-        Party::Client => (&other, &own),
+        Party::Server => (own, other),
+        Party::Client => (other, own),
     };
     let queries = client.queries;
     if !(1..=MAX_QUERIES).contains(&queries) {
         return Err(PeerError::Malformed(format!("{queries} queries for a session of 1 to {MAX_QUERIES}")).into());
     }
+    let asks = match (client.asks, server.asks) {
+        (Some(wanted), Some(held)) => Some(wanted.min(held)),
+        (Some(_), None) => return Err(RunError::NobodyListens),
+        (None, _) => None,
+    };
     let mut digest = Sha256::new();
     digest.update(MAGIC);
     digest.update(server.nonce);
@@ -106,7 +153,7 @@ pub fn meet(plan: &Plan, plea: Plea, peer: &mut dyn Channel) -> Result<Meeting, 
     digest.update(plan.hash()?);
     let offered = other.pool.as_ref().map(|&Pool { id, first, end }| Offer { id, first, end });
     let pooled = pool::common(pool, offered);
-    Ok(Meeting { session: digest.finalize().into(), queries, pooled, other_pool: offered.is_some() })
+    Ok(Meeting { session: digest.finalize().into(), queries, asks, pooled, other_pool: offered.is_some() })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -206,7 +253,7 @@ mod tests {
     }
 
     fn plea(role: Party, queries: u32) -> Plea {
-        Plea { role, queries, prepares: false, pool: None }
+        Plea { role, queries, prepares: false, asks: None, pool: None }
     }
 
     fn both(server: (Plan, Party, u32), client: (Plan, Party, u32)) -> [Result<Meeting, RunError>; 2] {
@@ -276,12 +323,38 @@ mod tests {
     }
 
     #[test]
+    fn a_server_of_many_hears_first_and_may_have_no_room() {
+        let plan = plan(&[("S", 8)]);
+        let both = |asks: [Option<u32>; 2], room: Result<(), String>| {
+            let (plan, (mut a, mut b)) = (&plan, memory::pair());
+            let client = Plea { asks: asks[1], ..plea(Party::Client, 9) };
+            std::thread::scope(|scope| {
+                let client = scope.spawn(move || meet(plan, client, &mut b));
+                let server = Plea { asks: asks[0], ..plea(Party::Server, 0) };
+                let server = welcome(plan, server, &mut || room.clone(), &mut a);
+                [server, client.join().unwrap()]
+            })
+        };
+        for (asks, expected) in [([Some(3), Some(5)], Some(3)), ([Some(3), Some(1)], Some(1)), ([Some(3), None], None)] {
+            for meeting in both(asks, Ok(())) {
+                assert_eq!(meeting.unwrap().asks, expected);
+            }
+        }
+        let told = both([Some(0), Some(0)], Err("all \u{7} taken".into())).map(|met| met.err().unwrap().to_string());
+        assert!(told[0].contains("all \u{7} taken") && told[1].contains("all \\u{7} taken"), "{told:?}");
+        for met in both([None, Some(0)], Ok(())) {
+            assert!(matches!(met, Err(RunError::NobodyListens)));
+        }
+    }
+
+    #[test]
     fn any_bytes_are_a_greeting_or_an_error() {
         let plan = plan(&[("S", 8)]);
         let summary = plan.summary().unwrap();
         let pool = Some(Pool { id: [4; 32], first: 3, end: 9 });
         let (role, nonce) = (Party::Client, [3; 32]);
-        let hello = Hello { magic: MAGIC, version: VERSION, role, nonce, queries: 1, prepares: false, pool, summary };
+        let (magic, version, queries, prepares, asks) = (MAGIC, VERSION, 1, false, Some(2));
+        let hello = Hello { magic, version, role, nonce, queries, prepares, asks, pool, summary };
         let bytes = encode(&hello).unwrap();
         for at in 0..bytes.len() {
             for changed in [0, 1, 0x7f, 0x80, 0xff] {
@@ -305,7 +378,7 @@ mod tests {
     fn a_dealer_s_refusal_is_heard() {
         let (here, dealer_s) = (plan(&[("S", 8)]), plan(&[("S", 9)]));
         let (mut party, mut dealer) = memory::pair();
-        let meeting = Meeting { session: [1; 32], queries: 1, pooled: 0..0, other_pool: false };
+        let meeting = Meeting { session: [1; 32], queries: 1, asks: None, pooled: 0..0, other_pool: false };
         let other = std::thread::spawn(move || receive_guest(&dealer_s, &mut dealer).err().unwrap().to_string());
         let error = introduce(&here, Party::Client, &meeting, &mut party).err().unwrap().to_string();
         let expected = "the dealer refused: the plans differ, seen from the dealer: dim S is 9 here and 8 at the peer";

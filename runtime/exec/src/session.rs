@@ -16,12 +16,14 @@
 //! | digest of public inputs | ⇄ | digest: ready | offline |
 //! | the plan | ⇄ | the plan | online |
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ptc_correlation::Supply;
 use ptc_kernels::Backend;
+use ptc_mpc::reveal::compare_transcripts;
 use ptc_net::{Channel, Counters, PeerError};
 use ptc_offline::pool::Pool;
 use ptc_offline::two_party::Progress;
@@ -41,6 +43,8 @@ use crate::source::Source;
 use crate::statistics::{Clock, QuerySeconds, Statistics};
 use crate::tensors::{Tensors, check_inputs};
 
+pub mod calls;
+
 /// What a party brings to a session besides its channels.
 pub enum Role<'a> {
     /// Its weights are prepared, and serve many sessions; the public ones among them are kept for clients.
@@ -53,11 +57,16 @@ pub enum Role<'a> {
 pub type Dial<'a> = &'a mut dyn FnMut() -> Result<Box<dyn Channel>, PeerError>;
 
 /// What a session is for.
-pub enum Purpose {
+pub enum Purpose<'a> {
     /// Queries, from this pool as far as both parties have them.
     Run { pool: Option<Pool> },
     /// Correlations that are kept.
     Prepare,
+    /// Queries that the client asks when they come ([`calls`]); so many are prepared ahead of them, if the server will.
+    Ask { ahead: u32 },
+    /// Queries of a client that asks, or that has told their number. Before the session begins `admit` may say why there is no
+    /// room for it.
+    Serve { ahead: u32, admit: &'a mut dyn FnMut() -> Result<(), String> },
 }
 
 /// What became of the pools that the parties brought.
@@ -109,6 +118,10 @@ pub struct Session {
     /// How many queries the client has.
     pub queries: u32,
     asked: u32,
+    /// Of queries that the client asks: how many may be held ahead. None where their number was told.
+    pub ahead: Option<u32>,
+    held: VecDeque<Supply>,
+    pub calls: calls::Count,
     pub statistics: Statistics,
 }
 
@@ -137,15 +150,25 @@ impl Session {
             Role::Server { prepared, .. } => (prepared.plan.clone(), Party::Server, 0),
             Role::Client { plan, queries, .. } => (plan.clone(), Party::Client, *queries),
         };
-        let (pool, prepares) = match purpose {
-            Purpose::Run { pool } => (pool, false),
-            Purpose::Prepare => (None, true),
+        let (prepares, asks) = match &purpose {
+            Purpose::Run { .. } => (false, None),
+            Purpose::Prepare => (true, None),
+            Purpose::Ask { ahead } | Purpose::Serve { ahead, .. } => (false, Some(*ahead)),
+        };
+        let (pool, admit) = match purpose {
+            Purpose::Run { pool } => (pool, None),
+            Purpose::Serve { admit, .. } => (None, Some(admit)),
+            Purpose::Prepare | Purpose::Ask { .. } => (None, None),
         };
         if let (Some(pool), Role::Server { prepared, .. }) = (&pool, &role) {
             pool.check_weights(&pooled::weights(prepared))?;
         }
         let offer = pool.as_ref().map(Pool::offer);
-        let meeting = handshake::meet(&plan, Plea { role: party, queries, prepares, pool: offer }, &mut *peer)?;
+        let plea = Plea { role: party, queries, prepares, asks, pool: offer };
+        let meeting = match admit {
+            None => handshake::meet(&plan, plea, &mut *peer)?,
+            Some(admit) => handshake::welcome(&plan, plea, admit, &mut *peer)?,
+        };
         tell(Stage::PublicParameters);
         let prepared = match role {
             Role::Server { prepared, public } => {
@@ -192,8 +215,24 @@ impl Session {
         let (traffic, time) = clock.read(peer.counters() + others);
         statistics.weights.add(traffic, time);
         let pools = pools(&meeting, pool.is_some());
-        let Meeting { session: id, queries, pooled, .. } = meeting;
-        Ok(Session { prepared, peer, encryption, source, pool, pooled, pools, id, queries, asked: 0, statistics })
+        let Meeting { session: id, queries, asks: ahead, pooled, .. } = meeting;
+        let (asked, held, calls) = (0, VecDeque::new(), calls::Count::default());
+        Ok(Session {
+            prepared,
+            peer,
+            encryption,
+            source,
+            pool,
+            pooled,
+            pools,
+            id,
+            queries,
+            asked,
+            ahead,
+            held,
+            calls,
+            statistics,
+        })
     }
 
     /// The next of the session's queries.
@@ -220,7 +259,7 @@ impl Session {
     }
 
     /// The correlations of the next query, for `keep`, which has them durably when it returns; so has the other party when
-    /// this does.
+    /// this does. Nothing is kept where the parties have seen different messages.
     pub fn prepare(
         &mut self,
         keep: impl FnOnce(Supply) -> Result<(), RunError>,
@@ -228,8 +267,10 @@ impl Session {
     ) -> Result<(), RunError> {
         let clock = Clock::start(self.counters());
         let (supply, patience) = self.supply(tell)?;
+        self.peer.set_patience(patience)?;
+        compare_transcripts(&mut *self.peer)?;
         keep(supply)?;
-        agree(&[0; 32], &mut *self.peer, patience, "run the same version of `ptc`")?;
+        agree(&[0; 32], &mut *self.peer, Duration::ZERO, "run the same version of `ptc`")?;
         let (traffic, dealing) = clock.read(self.counters());
         self.statistics.offline.add(traffic, dealing);
         self.statistics.each_query.push(QuerySeconds { offline: dealing.as_secs_f64(), online: 0.0 });
@@ -241,6 +282,15 @@ impl Session {
     /// What the next query consumes, and how long the other party may take longer to have its part. What comes from a pool is
     /// no longer there.
     fn supply(&mut self, tell: &mut dyn FnMut(Stage)) -> Result<(Supply, Duration), RunError> {
+        if let Some(supply) = self.held.pop_front() {
+            self.calls.held_used += 1;
+            return Ok((supply, Duration::ZERO));
+        }
+        self.make(tell)
+    }
+
+    /// The same, never of what is held.
+    fn make(&mut self, tell: &mut dyn FnMut(Stage)) -> Result<(Supply, Duration), RunError> {
         let (query, plan) = (self.asked, &self.prepared.plan);
         if let Some(pool) = &mut self.pool
             && let Some(index) = self.pooled.next()

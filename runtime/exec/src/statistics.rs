@@ -7,10 +7,11 @@ use ptc_plan::Plan;
 use ptc_plan::bill;
 use ptc_plan::file::Trust;
 use ptc_plan::inline;
-use ptc_plan::price::{self, FRAME_HEADER};
+use ptc_plan::price::{self, DIGEST, FRAME_HEADER};
 use ptc_plan::step::Party;
 use ptc_plan::two_party;
 
+use crate::session::calls::Count;
 use crate::trace::Trace;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,8 +70,8 @@ pub struct Predicted {
     pub online: Counters,
 }
 
-/// The digest by which both parties say that they are ready for a query.
-const READY: u64 = FRAME_HEADER + 32;
+/// A digest outside of a query, by which the parties say that they are ready for one, or what they have seen.
+const READY: u64 = FRAME_HEADER + DIGEST;
 
 /// Of a session without a pool.
 pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
@@ -80,11 +81,26 @@ pub fn predict(plan: &Plan, party: Party, queries: u32) -> Predicted {
 /// Of a session that takes the correlations of `pooled` of its queries from a pool. Where that is all of them, no source of
 /// correlations is asked.
 pub fn predict_pooled(plan: &Plan, party: Party, queries: u32, pooled: u32) -> Predicted {
+    predicted(plan, party, queries, queries.saturating_sub(pooled), queries)
+}
+
+/// Of a session whose client asks: some of its queries were prepared ahead, and some of what was prepared was not asked.
+pub fn predict_asked(plan: &Plan, party: Party, queries: u32, calls: Count) -> Predicted {
+    let made = queries.saturating_add(calls.held).saturating_sub(calls.held_used);
+    let all = predicted(plan, party, queries, made.max(1), queries.saturating_add(calls.held));
+    // The source is opened before anything is asked.
+    if made == 0 { Predicted { offline: Counters::default(), ..all } } else { all }
+}
+
+/// Of so many queries, so many times their correlations, and so often a word that both are ready. A source that is not asked
+/// for anything is not opened.
+fn predicted(plan: &Plan, party: Party, queries: u32, made: u32, ready: u32) -> Predicted {
     let (own, other) = (party.index(), party.other().index());
     let (total, _) = price::total(plan);
-    let (times, made) = (u64::from(queries), queries.saturating_sub(pooled));
+    let times = u64::from(queries);
     let [once, made] = if made == 0 { [Counters::default(); 2] } else { source(plan, party, made) };
-    let ready = Counters { rounds: 0, sent: READY * times, received: READY * times };
+    let ready = READY * u64::from(ready);
+    let ready = Counters { rounds: 0, sent: ready, received: ready };
     let keys = inline::setup_bytes(plan);
     let keys = match party {
         Party::Server => Counters { received: keys, ..Counters::default() },
@@ -104,7 +120,8 @@ pub fn predict_pooled(plan: &Plan, party: Party, queries: u32, pooled: u32) -> P
 /// Of a session that prepares.
 pub fn predict_prepared(plan: &Plan, party: Party, queries: u32) -> Predicted {
     let [weights, made] = source(plan, party, queries);
-    let ready = READY * u64::from(queries);
+    // The transcripts are compared, then both have kept it.
+    let ready = 2 * READY * u64::from(queries);
     let offline = made + Counters { rounds: 0, sent: ready, received: ready };
     Predicted { weights, offline, online: Counters::default() }
 }
