@@ -5,6 +5,8 @@ pub mod search;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ptc_codegen::{CodegenError, Generated};
 use ptc_cost::assign::assign;
@@ -17,6 +19,7 @@ use ptc_syntax::codes::{self, Code};
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::source::Sources;
 use ptc_syntax::span::{FileId, Span};
+use ptc_typeck::load::Sibling;
 use ptc_typeck::program::Program;
 
 use search::Search;
@@ -33,6 +36,14 @@ pub struct Request {
     pub inline: bool,
     /// Without one, recipes and making are as told.
     pub search: Option<Search>,
+    /// Set by whoever does not want the plan any more: the build ends soon, and without diagnostics.
+    pub stopped: Option<Arc<AtomicBool>>,
+}
+
+impl Request {
+    fn is_stopped(&self) -> bool {
+        self.stopped.as_ref().is_some_and(|stopped| stopped.load(Ordering::Relaxed))
+    }
 }
 
 /// A model file that was read, with everything needed to show what is wrong with it.
@@ -71,7 +82,7 @@ pub struct Problem {
 
 /// Names, shapes and visibility of a model, entry by entry.
 pub fn check(path: &Path, text: &str, request: &Request) -> Result<(Sources, Vec<Diagnostic>), Failure> {
-    let (program, sources) = read(path, text)?;
+    let (program, sources) = read(path, text, &mut beside(path))?;
     match ptc_typeck::check::check(&program, &request.dims) {
         Ok(_) => Ok((sources, program.warnings)),
         Err(diagnostics) => Err(Failure { sources, diagnostics }),
@@ -80,7 +91,7 @@ pub fn check(path: &Path, text: &str, request: &Request) -> Result<(Sources, Vec
 
 /// The graph that calibration samples.
 pub fn calibrated_graph(path: &Path, text: &str, request: &Request) -> Result<Graph, Failure> {
-    let (graph, sources, _) = front(path, text, request)?;
+    let (graph, sources, _) = front(path, text, &mut beside(path), request)?;
     passes(&graph, &sampling(request), Some(ptc_passes::CALIBRATED_AFTER), sources).map(|(graph, _)| graph)
 }
 
@@ -105,7 +116,7 @@ fn unmeasured(graph: &Graph, request: &Request) -> Vec<String> {
 /// The graph after the pass `last`, or as lowered. Recipes are those of the plan that two parties alone would execute; a
 /// graph that has none is shown with those that are tried first.
 pub fn graph(path: &Path, text: &str, request: &Request, last: Option<&str>) -> Result<Graph, Failure> {
-    let (source, sources, _) = front(path, text, request)?;
+    let (source, sources, _) = front(path, text, &mut beside(path), request)?;
     if last.is_none() {
         return Ok(source);
     }
@@ -117,7 +128,18 @@ pub fn graph(path: &Path, text: &str, request: &Request, last: Option<&str>) -> 
 }
 
 pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result<Built, Failure> {
-    let (source, sources, warnings) = front(path, text, request)?;
+    build_with(path, text, &mut beside(path), request, trust)
+}
+
+/// As [`build`], with the files beside the model from `sibling`.
+pub fn build_with(
+    path: &Path,
+    text: &str,
+    sibling: &mut Sibling,
+    request: &Request,
+    trust: Trust,
+) -> Result<Built, Failure> {
+    let (source, sources, warnings) = front(path, text, sibling, request)?;
     let unmeasured = unmeasured(&source, request);
     let with = |recipes: &Recipes| whole(&source, request, recipes, trust);
     let found = match &request.search {
@@ -147,6 +169,9 @@ pub fn build(path: &Path, text: &str, request: &Request, trust: Trust) -> Result
 
 /// From the lowered graph to a plan, with these recipes.
 fn whole(source: &Graph, request: &Request, recipes: &Recipes, trust: Trust) -> Result<Whole, Vec<Problem>> {
+    if request.is_stopped() {
+        return Err(vec![]);
+    }
     let options = Options { recipes: *recipes, ..request.passes.clone() };
     let graph = ptc_passes::run(source, &options, None).map_err(problems)?;
     let mut generated = ptc_codegen::generate(&graph, trust).map_err(|errors| {
@@ -228,8 +253,13 @@ fn line(graph: &Graph, sources: &Sources, origin: u32) -> Span {
     found().unwrap_or_default()
 }
 
-fn front(path: &Path, text: &str, request: &Request) -> Result<(Graph, Sources, Vec<Diagnostic>), Failure> {
-    let (program, sources) = read(path, text)?;
+fn front(
+    path: &Path,
+    text: &str,
+    sibling: &mut Sibling,
+    request: &Request,
+) -> Result<(Graph, Sources, Vec<Diagnostic>), Failure> {
+    let (program, sources) = read(path, text, sibling)?;
     match ptc_lower::lower_entry(&program, &sources, request.entry.as_deref(), &request.dims) {
         Ok(graph) => match pinned(&graph, &sources) {
             diagnostics if diagnostics.is_empty() => Ok((graph, sources, program.warnings)),
@@ -252,16 +282,20 @@ fn pinned(graph: &Graph, sources: &Sources) -> Vec<Diagnostic> {
     located(graph, sources, codes::E0108, pins)
 }
 
-/// The model's file and those it uses, which stand beside it or come with the compiler.
-fn read(path: &Path, text: &str) -> Result<(Program, Sources), Failure> {
-    let mut sources = Sources::default();
+/// The files that stand beside the model.
+fn beside(path: &Path) -> impl FnMut(&str) -> Option<(String, String)> + use<> {
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    let mut sibling = |module: &str| {
+    move |module| {
         let path = folder.join(format!("{module}.ptx"));
         let text = std::fs::read_to_string(&path).ok()?;
         Some((path.display().to_string(), text))
-    };
-    match ptc_typeck::load::load(&mut sources, &path.display().to_string(), text, &mut sibling) {
+    }
+}
+
+/// The model's file and those it uses, which stand beside it or come with the compiler.
+fn read(path: &Path, text: &str, sibling: &mut Sibling) -> Result<(Program, Sources), Failure> {
+    let mut sources = Sources::default();
+    match ptc_typeck::load::load(&mut sources, &path.display().to_string(), text, sibling) {
         Ok(program) => Ok((program, sources)),
         Err(diagnostics) => Err(Failure { sources, diagnostics }),
     }
