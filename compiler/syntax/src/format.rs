@@ -91,7 +91,7 @@ impl<'a> Printer<'a> {
             Item::Function(function) => self.function(function),
             Item::Module(module) => {
                 let mut parts = self.head(&module.docs, &module.attributes);
-                parts.extend([self.word(), space(), self.word(), self.generics(&module.generics), space()]);
+                parts.extend([self.word(), space(), self.word(), self.module_generics(&module.generics), space()]);
                 parts.push(self.members(&module.fields, &[&module.functions]));
                 Doc::Seq(parts)
             }
@@ -143,6 +143,19 @@ impl<'a> Printer<'a> {
             parts.extend([self.word(), Doc::HardLine]);
         }
         parts
+    }
+
+    fn module_generics(&mut self, generics: &[Generic]) -> Doc {
+        if self.peek() != Some(Token::Less) {
+            return Doc::Seq(Vec::new());
+        }
+        self.list(generics.len(), |printer, index| {
+            let mut parts = vec![printer.word()];
+            if let Some(default) = &generics[index].default {
+                parts.extend([space(), printer.word(), space(), printer.expr(default)]);
+            }
+            Doc::Seq(parts)
+        })
     }
 
     fn generics(&mut self, names: &[Name]) -> Doc {

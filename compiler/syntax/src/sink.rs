@@ -83,7 +83,7 @@ impl Sink<'_> {
         body
     }
 
-    pub fn module(&mut self, head: Head, header: Option<(Name, Vec<Name>)>, body: Body, span: Span) -> Item {
+    pub fn module(&mut self, head: Head, header: Option<(Name, Vec<Generic>)>, body: Body, span: Span) -> Item {
         for entry in &body.entries {
             let message = format!("the entry `{}` stands in a module", entry.name.text);
             let hint = "entries belong to a `model`; what modules call is a `fn`";
@@ -94,12 +94,12 @@ impl Sink<'_> {
         Item::Module(Module { docs, attributes, name, generics, fields: body.fields, functions: body.functions, span })
     }
 
-    pub fn model(&mut self, head: Head, header: Option<(Name, Vec<Name>)>, body: Body, span: Span) -> Item {
+    pub fn model(&mut self, head: Head, header: Option<(Name, Vec<Generic>)>, body: Body, span: Span) -> Item {
         let Some((name, generics)) = header else { return Item::Error(span) };
         if let (Some(first), Some(last)) = (generics.first(), generics.last()) {
             let message = format!("the model `{}` asks for sizes", name.text);
             let hint = "nothing instantiates a model: declare its sizes with `dim` or `const`";
-            self.push(Diagnostic::new(codes::E0111, first.span.to(last.span), message).hint(hint));
+            self.push(Diagnostic::new(codes::E0111, first.name.span.to(last.name.span), message).hint(hint));
         }
         let (docs, attributes) = head;
         let Body { fields, functions, entries } = body;

@@ -59,11 +59,19 @@ pub struct Module {
     pub docs: Vec<String>,
     pub attributes: Vec<Attribute>,
     pub name: Name,
-    /// Sizes that the user of the module gives.
-    pub generics: Vec<Name>,
+    /// Numbers that the user of the module gives.
+    pub generics: Vec<Generic>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
     pub span: Span,
+}
+
+/// `D`, or `EPS = 1e-12`: a number that a module is given, and what it is when it is not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generic {
+    pub name: Name,
+    /// May name the generics before it.
+    pub default: Option<Expr>,
 }
 
 /// `model MiniLm { fields, entries, functions }`
@@ -244,6 +252,11 @@ pub enum ExprKind {
     Range(Box<Expr>, Box<Expr>),
     /// `[a, b]`: shapes and axis lists.
     List(Vec<Expr>),
+    /// `[j <= i for i in 0..S, j in 0..S]`: a constant tensor, an axis for each range.
+    Table {
+        element: Box<Expr>,
+        ranges: Vec<TableRange>,
+    },
     If {
         condition: Box<Expr>,
         then: Block,
@@ -258,6 +271,14 @@ pub enum ExprKind {
 pub struct Argument {
     pub name: Option<Name>,
     pub value: Expr,
+}
+
+/// `i in 0..S`
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableRange {
+    pub variable: Name,
+    pub from: Expr,
+    pub to: Expr,
 }
 
 #[derive(Clone, Debug, PartialEq)]

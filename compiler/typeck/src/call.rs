@@ -121,7 +121,7 @@ impl<'p> Checker<'p> {
 
     fn forward(&mut self, instance: &Instance, span: Span) -> Callee {
         self.note(span, &Value::Instance(instance.clone()));
-        let FieldShape::Module { item, sizes } = &instance.shape else {
+        let FieldShape::Module { item, numbers } = &instance.shape else {
             let message = "an array of fields cannot be called";
             let hint = "call its elements: `for block in blocks { x = block(x); }`";
             self.report.add(Diagnostic::new(codes::E0209, span, message).hint(hint));
@@ -133,7 +133,7 @@ impl<'p> Checker<'p> {
             self.report.add(Diagnostic::new(codes::E0210, span, message));
             return Callee::Unknown;
         }
-        let owner = Owner { item: *item, sizes: sizes.clone(), cover: instance.cover };
+        let owner = Owner { item: *item, numbers: numbers.clone(), cover: instance.cover };
         let name = instance.name.clone();
         let place = Place::Below { path: instance.path.clone(), result: name.clone(), name };
         Callee::Functions { candidates, owner: Some(owner), place }
@@ -141,10 +141,10 @@ impl<'p> Checker<'p> {
 
     /// `block.masked(x)`, or `block.norm(x)` of a field.
     fn method(&mut self, instance: &Instance, name: &Name) -> Callee {
-        let FieldShape::Module { item, sizes } = &instance.shape else {
+        let FieldShape::Module { item, numbers } = &instance.shape else {
             return self.not_callable("an array of fields", name.span);
         };
-        let owner = Owner { item: *item, sizes: sizes.clone(), cover: instance.cover };
+        let owner = Owner { item: *item, numbers: numbers.clone(), cover: instance.cover };
         match self.field(&owner, &instance.path, &instance.name, &name.text) {
             Some(Some(field @ Instance { shape: FieldShape::Module { .. } | FieldShape::Array { .. }, .. })) => {
                 return self.forward(&field, name.span);
@@ -267,6 +267,9 @@ impl<'p> Checker<'p> {
             return Some(Given::Number(*number));
         }
         let operand = self.tensor(frame, value, argument.span)?;
+        if ty.element == Element::Token && self.whole_numbers(frame, &operand.tensor) {
+            return self.ids(frame, &operand.tensor, argument.span).map(Given::Tensor);
+        }
         if operand.tensor.ty.element != ty.element {
             let wanted = element_name(ty.element);
             let message =

@@ -53,6 +53,7 @@ fn run(
         depth: 0,
         reported_depth: false,
         work: 0,
+        cells: 0,
         seen,
     };
     declarations::check(program, &mut checker.report);
@@ -82,8 +83,8 @@ pub(crate) struct Checker<'p> {
     pub dims: &'p BTreeMap<String, u64>,
     pub report: Report,
     pub sizes: HashMap<ItemId, SizeState>,
-    /// Types of fields by module, its sizes, and the field's number.
-    pub field_shapes: HashMap<(ItemId, Vec<usize>, usize), Option<FieldShape>>,
+    /// Types of fields by module, the bits of its numbers, and the field's place.
+    pub field_shapes: HashMap<(ItemId, Vec<u64>, usize), Option<FieldShape>>,
     pub memo: HashMap<Key, Outcome>,
     pub bodies: Vec<Body>,
     pub reached: HashSet<FunctionId>,
@@ -91,6 +92,8 @@ pub(crate) struct Checker<'p> {
     pub depth: usize,
     pub reported_depth: bool,
     work: usize,
+    /// Elements of tables found so far.
+    pub cells: usize,
     /// Where somebody asks what expressions are.
     pub seen: Option<Seen>,
 }
@@ -200,7 +203,7 @@ impl<'p> Checker<'p> {
             });
         }
         let receiver = entry.result.as_ref()?.visibility?;
-        let owner = Owner { item: id.item, sizes: vec![], cover: None };
+        let owner = Owner { item: id.item, numbers: vec![], cover: None };
         match self.instantiate(id, Some(owner), &given, entry.name.span) {
             Outcome::Tensor(body, _) => Some(Entry {
                 name: entry.name.text.clone(),

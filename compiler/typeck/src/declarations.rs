@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ptc_syntax::codes;
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::span::Span;
-use ptc_syntax::tree::{Element, Field, FieldType, Function, Item, Name, Party};
+use ptc_syntax::tree::{Element, Field, FieldType, Function, Generic, Item, Name, Party};
 
 use crate::names::Names;
 use crate::program::{Entity, ItemId, Program, UnitId};
@@ -27,9 +27,15 @@ pub(crate) fn check(program: &Program, report: &mut Report) {
                 Item::Size(size) => Names::new(program, report, id).expression(&size.value),
                 Item::Function(function) => Names::new(program, report, id).function(function),
                 Item::Module(module) => {
-                    distinct(module.generics.iter(), report);
+                    distinct(module.generics.iter().map(|generic| &generic.name), report);
+                    defaults_stand_last(&module.generics, report);
                     members(program, id, &module.functions, &[], report);
                     let mut names = Names::new(program, report, id);
+                    module
+                        .generics
+                        .iter()
+                        .flat_map(|generic| &generic.default)
+                        .for_each(|value| names.expression(value));
                     module.fields.iter().for_each(|field| names.field(field));
                     module.functions.iter().for_each(|function| names.function(function));
                 }
@@ -68,6 +74,16 @@ fn twice<'a, K: Ord>(names: impl Iterator<Item = (&'a Name, K)>, report: &mut Re
                 );
             }
         }
+    }
+}
+
+/// What is left out is left out from the end.
+fn defaults_stand_last(generics: &[Generic], report: &mut Report) {
+    let after_default = generics.iter().skip_while(|generic| generic.default.is_none());
+    for generic in after_default.filter(|generic| generic.default.is_none()) {
+        let message = format!("`{}` stands after one with a default, but has none", generic.name.text);
+        let hint = "those that must be given stand first";
+        report.add(Diagnostic::new(codes::E0309, generic.name.span, message).hint(hint));
     }
 }
 

@@ -191,6 +191,7 @@ impl<'p> Checker<'p> {
             ExprKind::List(elements) => {
                 Value::List(elements.iter().map(|element| (self.expression(frame, element), element.span)).collect())
             }
+            ExprKind::Table { element, ranges } => self.table(frame, element, ranges, expr.span),
             ExprKind::If { condition, then, otherwise } => {
                 self.choose(frame, condition, then, otherwise.as_ref(), expr.span)
             }
@@ -204,8 +205,8 @@ impl<'p> Checker<'p> {
         if let Some(value) = frame.local(name) {
             return value.clone();
         }
-        if let Some(&size) = frame.sizes.get(name) {
-            return Value::Number(size as f64);
+        if let Some(&number) = frame.numbers.get(name) {
+            return Value::Number(number);
         }
         if let Some(value) = self.own_field(frame, name, span) {
             return value;

@@ -60,13 +60,13 @@ impl<'p> Checker<'p> {
     }
 
     fn member_of(&mut self, frame: &mut Frame, instance: &Instance, name: &Name, span: Span) -> Value {
-        let FieldShape::Module { item, sizes } = &instance.shape else {
+        let FieldShape::Module { item, numbers } = &instance.shape else {
             let message = format!("an array of fields has no `{}`", name.text);
             let hint = "take one of its elements: `blocks[0]`, or `for block in blocks`";
             self.report.add(Diagnostic::new(codes::E0210, name.span, message).hint(hint));
             return Value::Unknown;
         };
-        let owner = Owner { item: *item, sizes: sizes.clone(), cover: instance.cover };
+        let owner = Owner { item: *item, numbers: numbers.clone(), cover: instance.cover };
         match self.field(&owner, &instance.path, &instance.name, &name.text) {
             Some(Some(found)) => self.materialise(frame, Value::Instance(found), span),
             Some(None) => Value::Unknown,
@@ -120,7 +120,7 @@ impl<'p> Checker<'p> {
     pub(crate) fn field(&mut self, owner: &Owner, path: &str, below: &str, name: &str) -> Option<Option<Instance>> {
         let program = self.program;
         let (at, field) = program.fields(owner.item).iter().enumerate().find(|(_, field)| field.name.text == name)?;
-        let key = (owner.item, owner.sizes.clone(), at);
+        let key = (owner.item, bits(&owner.numbers), at);
         let shape = match self.field_shapes.get(&key) {
             Some(shape) => shape.clone(),
             None => {
@@ -144,8 +144,8 @@ impl<'p> Checker<'p> {
     }
 
     fn field_type(&mut self, owner: &Owner, ty: &'p FieldType) -> Option<FieldShape> {
-        let sizes = self.owner_sizes(owner);
-        let mut frame = Frame::new(owner.item.unit, None, sizes);
+        let numbers = self.owner_numbers(owner);
+        let mut frame = Frame::new(owner.item.unit, None, numbers);
         match ty {
             FieldType::Tensor(ty) => {
                 let sizes: Vec<Option<usize>> = ty.sizes.iter().map(|size| self.size(&mut frame, size)).collect();
@@ -159,11 +159,11 @@ impl<'p> Checker<'p> {
             }
             FieldType::Module { name, arguments } => {
                 let Some(Entity::Module(item)) = self.program.resolve(owner.item.unit, &name.text) else { return None };
-                if arguments.len() != self.program.generics(item).len() {
-                    return None;
-                }
-                let sizes: Vec<Option<usize>> = arguments.iter().map(|size| self.size(&mut frame, size)).collect();
-                Some(FieldShape::Module { item, sizes: sizes.into_iter().collect::<Option<_>>()? })
+                let numbers: Vec<Option<f64>> =
+                    arguments.iter().map(|number| self.module_number(&mut frame, number)).collect();
+                let mut numbers = numbers.into_iter().collect::<Option<Vec<f64>>>()?;
+                self.defaults(item, &mut numbers)?;
+                Some(FieldShape::Module { item, numbers })
             }
             FieldType::Array { element, length } => {
                 let element = self.field_type(owner, element);
@@ -174,11 +174,37 @@ impl<'p> Checker<'p> {
         }
     }
 
-    /// The sizes of a module by the names it gives them.
-    pub(crate) fn owner_sizes(&self, owner: &Owner) -> BTreeMap<String, usize> {
-        let names = self.program.generics(owner.item).iter().map(|name| name.text.clone());
-        names.zip(owner.sizes.iter().copied()).collect()
+    /// What a module is given: a number, from which divisions must come out even, since most are sizes.
+    fn module_number(&mut self, frame: &mut Frame, expr: &'p Expr) -> Option<f64> {
+        frame.exact += 1;
+        let number = self.number(frame, expr, "a number of a module");
+        frame.exact -= 1;
+        number
     }
+
+    /// The numbers that are not given, each in sight of those before it. None: there are too few or too many, which has
+    /// been reported with the names.
+    fn defaults(&mut self, item: ItemId, numbers: &mut Vec<f64>) -> Option<()> {
+        let generics = self.program.generics(item);
+        for generic in generics.get(numbers.len()..)? {
+            let default = generic.default.as_ref()?;
+            let before = Owner { item, numbers: numbers.clone(), cover: None };
+            let mut frame = Frame::new(item.unit, None, self.owner_numbers(&before));
+            numbers.push(self.module_number(&mut frame, default)?);
+        }
+        Some(())
+    }
+
+    /// The numbers of a module by the names it gives them.
+    pub(crate) fn owner_numbers(&self, owner: &Owner) -> BTreeMap<String, f64> {
+        let names = self.program.generics(owner.item).iter().map(|generic| generic.name.text.clone());
+        names.zip(owner.numbers.iter().copied()).collect()
+    }
+}
+
+/// Numbers as keys.
+pub(crate) fn bits(numbers: &[f64]) -> Vec<u64> {
+    numbers.iter().map(|number| number.to_bits()).collect()
 }
 
 /// Arrays around a field's type.

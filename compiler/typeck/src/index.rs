@@ -156,6 +156,9 @@ impl<'p> Checker<'p> {
             Value::Tensor(tensor) if tensor.ty.element == Element::Token => {
                 Some(At::Ids(Operand { tensor, span: at.span }))
             }
+            Value::Tensor(tensor) if self.whole_numbers(frame, &tensor) => {
+                self.ids(frame, &tensor, at.span).map(At::Ids)
+            }
             other => {
                 let message =
                     format!("an index is a whole number, a range or a `token` tensor, not {}", other.describe());

@@ -11,6 +11,7 @@ use crate::attributes;
 use crate::check::Checker;
 use crate::checked::{Body, BodyId, Slot, Step, StepKind, TensorType};
 use crate::expression::DeclaredSizes;
+use crate::fields::bits;
 use crate::program::{FunctionId, ItemId, Member};
 use crate::prune::prune;
 use crate::scope::{Frame, Owner};
@@ -24,7 +25,8 @@ const MAX_EXPANDED: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     function: FunctionId,
-    sizes: Vec<usize>,
+    /// Their bits.
+    numbers: Vec<u64>,
     cover: Option<Party>,
     arguments: Vec<ArgumentKey>,
 }
@@ -57,14 +59,14 @@ impl<'p> Checker<'p> {
     /// The function for these arguments, checked now or before.
     pub(crate) fn instantiate(&mut self, id: FunctionId, owner: Option<Owner>, given: &[Given], span: Span) -> Outcome {
         let function = self.program.function(id);
-        let sizes = owner.as_ref().map(|owner| self.owner_sizes(owner)).unwrap_or_default();
-        let mut frame = Frame::new(id.item.unit, owner.clone(), sizes);
+        let numbers = owner.as_ref().map(|owner| self.owner_numbers(owner)).unwrap_or_default();
+        let mut frame = Frame::new(id.item.unit, owner.clone(), numbers);
         if !self.bind_sizes(&mut frame, id, given, span) {
             return Outcome::Failed;
         }
         let key = Key {
             function: id,
-            sizes: owner.as_ref().map(|owner| owner.sizes.clone()).unwrap_or_default(),
+            numbers: owner.as_ref().map(|owner| bits(&owner.numbers)).unwrap_or_default(),
             cover: owner.as_ref().and_then(|owner| owner.cover).map(|cover| cover.party),
             arguments: given.iter().map(Given::key).collect(),
         };
@@ -121,13 +123,13 @@ impl<'p> Checker<'p> {
                         if let ExprKind::Name(name) = &size.kind
                             && function.generics.iter().any(|generic| generic.text == *name)
                         {
-                            frame.sizes.entry(name.clone()).or_insert(actual);
+                            frame.numbers.entry(name.clone()).or_insert(actual as f64);
                         }
                     }
                 }
             }
         }
-        if let Some(generic) = function.generics.iter().find(|generic| !frame.sizes.contains_key(&generic.text)) {
+        if let Some(generic) = function.generics.iter().find(|generic| !frame.numbers.contains_key(&generic.text)) {
             let message =
                 format!("the size `{}` of `{}` does not follow from its arguments", generic.text, self.title(id));
             let diagnostic = Diagnostic::new(codes::E0309, span, message).label(generic.span, "declared here");
@@ -276,7 +278,7 @@ impl<'p> Checker<'p> {
             Item::Model(_) => None,
             _ => Some(Cover { party: Party::Public, span }),
         };
-        Owner { item, sizes: vec![], cover }
+        Owner { item, numbers: vec![], cover }
     }
 }
 

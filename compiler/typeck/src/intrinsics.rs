@@ -29,6 +29,8 @@ pub(crate) struct Intrinsic {
 enum Kind {
     /// Of each element.
     Elementwise(Operator),
+    /// Of a number known at compile time.
+    Number(fn(f64) -> f64),
     /// Of the last axis, with an epsilon and its default.
     Rows(fn(f64) -> Operator, f64),
     Softmax,
@@ -71,6 +73,10 @@ static ALL: &[Intrinsic] = &[
     row("normalize", &["x", "eps"], 1, Kind::Rows(|eps| Operator::Normalize { eps }, 1e-12)),
     row("rms_normalize", &["x", "eps"], 1, Kind::Rows(|eps| Operator::RmsNormalize { eps }, 1e-6)),
     row("l2_normalize", &["x", "eps"], 1, Kind::Rows(|eps| Operator::L2Normalize { eps }, 1e-12)),
+    row("cos", &["x"], 1, Kind::Number(f64::cos)),
+    row("floor", &["x"], 1, Kind::Number(f64::floor)),
+    row("log", &["x"], 1, Kind::Number(f64::ln)),
+    row("sin", &["x"], 1, Kind::Number(f64::sin)),
     elementwise("exp", Operator::Exp),
     elementwise("gelu", Operator::Gelu),
     elementwise("reciprocal", Operator::Reciprocal),
@@ -133,6 +139,16 @@ impl<'p> Checker<'p> {
                 }
                 let x = self.real(frame, value, first.span)?;
                 self.apply(frame, operator.clone(), &[&x], span)?
+            }
+            Kind::Number(function) => {
+                let x = self.number(frame, first, &format!("the argument of `{}`", intrinsic.name))?;
+                let number = function(x);
+                if !number.is_finite() {
+                    let message = format!("`{}` of {x} is not a number", intrinsic.name);
+                    self.report.add(Diagnostic::new(codes::E0303, first.span, message));
+                    return None;
+                }
+                return Some(Value::Number(number));
             }
             Kind::Rows(operator, default) => {
                 let x = self.real_argument(frame, first)?;

@@ -13,6 +13,7 @@ pub mod places;
 pub mod program;
 pub mod seen;
 pub mod stdlib;
+mod tables;
 
 mod arguments;
 mod arithmetic;

@@ -77,10 +77,13 @@ impl<'p, 'r> Names<'p, 'r> {
                 match self.program.resolve(self.unit, &name.text) {
                     Some(Entity::Module(id)) => {
                         let generics = self.program.generics(id);
-                        if generics.len() != arguments.len() {
-                            let names: Vec<&str> = generics.iter().map(|name| name.text.as_str()).collect();
-                            let (wanted, found) = (generics.len(), arguments.len());
-                            let plural = if wanted == 1 { "size" } else { "sizes" };
+                        let required = generics.iter().take_while(|generic| generic.default.is_none()).count();
+                        if !(required..=generics.len()).contains(&arguments.len()) {
+                            let names: Vec<&str> = generics.iter().map(|generic| generic.name.text.as_str()).collect();
+                            let (most, found) = (generics.len(), arguments.len());
+                            let plural = if most == 1 { "size" } else { "sizes" };
+                            let wanted =
+                                if required == most { most.to_string() } else { format!("{required} to {most}") };
                             let message = format!("`{}` takes {wanted} {plural}, {found} given", name.text);
                             let hint = match names.is_empty() {
                                 true => format!("write `{}`", name.text),
@@ -230,6 +233,16 @@ impl<'p, 'r> Names<'p, 'r> {
                 self.expression(right);
             }
             ExprKind::List(elements) => elements.iter().for_each(|element| self.expression(element)),
+            ExprKind::Table { element, ranges } => {
+                for range in ranges {
+                    self.expression(&range.from);
+                    self.expression(&range.to);
+                }
+                distinct(ranges.iter().map(|range| &range.variable), self.report);
+                self.locals.push(ranges.iter().map(|range| range.variable.text.clone()).collect());
+                self.expression(element);
+                self.locals.pop();
+            }
             ExprKind::If { condition, then, otherwise } => {
                 self.expression(condition);
                 self.block(then);
@@ -252,7 +265,7 @@ impl<'p, 'r> Names<'p, 'r> {
     fn member_names(&self) -> impl Iterator<Item = &str> {
         let fields = self.program.fields(self.item).iter().map(|field| field.name.text.as_str());
         let functions = self.program.functions(self.item).iter().map(|function| function.name.text.as_str());
-        let generics = self.program.generics(self.item).iter().map(|name| name.text.as_str());
+        let generics = self.program.generics(self.item).iter().map(|generic| generic.name.text.as_str());
         fields.chain(functions).chain(generics)
     }
 

@@ -122,7 +122,8 @@ impl<'p> Walk<'p, '_> {
                 self.declare_itself(entity_target(self.program, Entity::Module(self.item), None));
                 self.enter();
                 for generic in &module.generics {
-                    self.declare(generic, Kind::Generic, generic.span, &[], None);
+                    generic.default.iter().for_each(|value| self.expression(value));
+                    self.declare(&generic.name, Kind::Generic, generic.name.span, &[], None);
                 }
                 module.fields.iter().for_each(|field| self.field(field));
                 module.functions.iter().for_each(|function| self.function(function, Kind::Function));
@@ -281,6 +282,18 @@ impl<'p> Walk<'p, '_> {
                 self.expression(right);
             }
             ExprKind::List(elements) => elements.iter().for_each(|element| self.expression(element)),
+            ExprKind::Table { element, ranges } => {
+                for range in ranges {
+                    self.expression(&range.from);
+                    self.expression(&range.to);
+                }
+                self.enter();
+                for range in ranges {
+                    self.declare(&range.variable, Kind::Local, range.variable.span, &[], None);
+                }
+                self.expression(element);
+                self.leave();
+            }
             ExprKind::If { condition, then, otherwise } => {
                 self.expression(condition);
                 self.block(then);
@@ -392,7 +405,9 @@ fn entity_target(program: &Program, entity: Entity, arguments: Option<usize>) ->
         },
         Entity::Module(id) => match program.item(id) {
             Item::Module(module) => {
-                let end = module.generics.last().map_or(module.name.span.end, |generic| generic.span.end);
+                let end = module.generics.last().map_or(module.name.span.end, |generic| {
+                    generic.default.as_ref().map_or(generic.name.span.end, |value| value.span.end)
+                });
                 let header = Span { end, ..module.span };
                 let (name, docs) = (module.name.clone(), module.docs.clone());
                 Target::Declared(Declaration { kind: Kind::Module, name, header, docs })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ptc_syntax::diagnostic::Diagnostic;
 use ptc_syntax::span::FileId;
-use ptc_syntax::tree::{Field, File, Function, Item, Name, Size};
+use ptc_syntax::tree::{Field, File, Function, Generic, Item, Size};
 
 use crate::intrinsics::Intrinsic;
 
@@ -111,8 +111,8 @@ impl Program {
         }
     }
 
-    /// The sizes that a user of the module gives.
-    pub(crate) fn generics(&self, id: ItemId) -> &[Name] {
+    /// The numbers that a user of the module gives.
+    pub(crate) fn generics(&self, id: ItemId) -> &[Generic] {
         match self.item(id) {
             Item::Module(module) => &module.generics,
             _ => &[],

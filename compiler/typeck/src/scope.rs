@@ -11,8 +11,8 @@ use crate::value::{Cover, Value};
 pub(crate) struct Frame {
     pub unit: UnitId,
     pub owner: Option<Owner>,
-    /// Sizes given by the user of the module, and those found from the function's arguments.
-    pub sizes: BTreeMap<String, usize>,
+    /// Those given by the user of the module, and the sizes found from the function's arguments.
+    pub numbers: BTreeMap<String, f64>,
     /// Innermost last.
     scopes: Vec<BTreeMap<String, Value>>,
     pub steps: Vec<Step>,
@@ -30,16 +30,16 @@ pub(crate) struct Frame {
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
     pub item: ItemId,
-    pub sizes: Vec<usize>,
+    pub numbers: Vec<f64>,
     pub cover: Option<Cover>,
 }
 
 impl Frame {
-    pub fn new(unit: UnitId, owner: Option<Owner>, sizes: BTreeMap<String, usize>) -> Frame {
+    pub fn new(unit: UnitId, owner: Option<Owner>, numbers: BTreeMap<String, f64>) -> Frame {
         Frame {
             unit,
             owner,
-            sizes,
+            numbers,
             scopes: vec![BTreeMap::new()],
             steps: vec![],
             parameters: HashMap::new(),

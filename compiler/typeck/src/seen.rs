@@ -67,10 +67,15 @@ impl Checker<'_> {
                 let element = crate::value::element_name(*element);
                 format!("{element}{}", crate::value::shape_text(shape))
             }
-            FieldShape::Module { item, sizes } if sizes.is_empty() => self.program.name(*item).to_string(),
-            FieldShape::Module { item, sizes } => {
-                let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
-                format!("{}<{}>", self.program.name(*item), sizes.join(", "))
+            FieldShape::Module { item, numbers } if numbers.is_empty() => self.program.name(*item).to_string(),
+            FieldShape::Module { item, numbers } => {
+                let text = |number: &f64| match number.fract() == 0.0 {
+                    true => number.to_string(),
+                    // `1e-12`, not all its zeros.
+                    false => format!("{number:?}"),
+                };
+                let numbers: Vec<String> = numbers.iter().map(text).collect();
+                format!("{}<{}>", self.program.name(*item), numbers.join(", "))
             }
             FieldShape::Array { element, length } => format!("[{}; {length}]", self.describe_field(element)),
         }

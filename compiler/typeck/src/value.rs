@@ -39,11 +39,11 @@ pub(crate) struct Operand {
     pub span: Span,
 }
 
-/// A field's type with its sizes evaluated.
+/// A field's type with its sizes and numbers evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FieldShape {
     Tensor { element: Element, shape: Vec<usize> },
-    Module { item: ItemId, sizes: Vec<usize> },
+    Module { item: ItemId, numbers: Vec<f64> },
     Array { element: Rc<FieldShape>, length: usize },
 }
 

@@ -79,6 +79,7 @@ impl Printer<'_> {
             }
             ExprKind::Range(from, to) => Doc::Seq(vec![self.expr(from), self.word(), self.expr(to)]),
             ExprKind::List(elements) => self.list(elements.len(), |printer, index| printer.expr(&elements[index])),
+            ExprKind::Table { element, ranges } => self.table(element, ranges),
             ExprKind::If { .. } => {
                 let mut parts = Vec::new();
                 self.branches(expr, &mut parts);
@@ -104,6 +105,28 @@ impl Printer<'_> {
             }
             _ => parts.push(self.expr(expr)),
         }
+    }
+
+    /// `[element for i in 0..S, j in 0..S]`: on one line, or the element and the ranges on two.
+    fn table(&mut self, element: &Expr, ranges: &[TableRange]) -> Doc {
+        let open = self.word();
+        let mut inside = vec![Doc::SoftLine];
+        inside.extend(self.line(Gap::None, |printer| printer.expr(element)));
+        inside.extend([Doc::Line, self.word()]);
+        for (index, range) in ranges.iter().enumerate() {
+            inside.extend([space(), self.word(), space(), self.word(), space(), self.expr(&range.from), self.word()]);
+            inside.push(self.expr(&range.to));
+            match index + 1 == ranges.len() {
+                true => self.skip_comma(),
+                false => inside.push(self.word()),
+            }
+        }
+        let below = self.own_lines(Gap::None);
+        if !below.is_empty() {
+            inside.push(Doc::HardLine);
+            inside.extend(below);
+        }
+        Doc::group(vec![open, Doc::Indent(inside), Doc::SoftLine, self.word()])
     }
 
     fn branches(&mut self, expr: &Expr, parts: &mut Vec<Doc>) {
