@@ -64,6 +64,14 @@ impl Meeting {
         }
     }
 
+    /// Looks for the other party once more, for `patience`.
+    pub fn seek(&self, patience: Duration) -> Result<Box<dyn Channel>, PeerError> {
+        match &self.address.connect {
+            Some(address) => Ok(Box::new(tcp::connect(address, patience, self.idle())?)),
+            None => Err(PeerError::Closed("an address to connect to".into())),
+        }
+    }
+
     /// The connection to a dealer.
     pub fn dial(&self, address: &str) -> Result<Box<dyn Channel>, PeerError> {
         Ok(Box::new(tcp::connect(address, self.patience(30), self.idle())?))
@@ -97,6 +105,11 @@ impl Door {
 }
 
 impl Caller {
+    /// Ends the connection from outside.
+    pub fn cutter(&self) -> Result<tcp::Cutter, PeerError> {
+        self.channel.cutter().map_err(PeerError::Io)
+    }
+
     /// Lets the caller in. It may take as long as a connection may be silent: where several are served, in a thread of its own.
     pub fn enter(self) -> Result<Box<dyn Channel>, PeerError> {
         Ok(Box::new(self.channel))

@@ -15,10 +15,13 @@ use std::time::Duration;
 use crate::channel::{Channel, Counters};
 use crate::error::PeerError;
 use crate::frame::{Accepted, HEADER, Ledger};
+use crate::transcript::Transcript;
 
+mod cutter;
 mod open;
 mod writer;
 
+pub use cutter::Cutter;
 pub use open::{Listener, connect, listen};
 use writer::{Limit, Unsent, Writer};
 
@@ -52,8 +55,12 @@ impl Tcp {
         Ok(Tcp { stream, ledger: Ledger::default(), idle, limit, sent, writer: None, failed: false })
     }
 
+    pub fn cutter(&self) -> io::Result<Cutter> {
+        Ok(Cutter::new(self.stream.try_clone()?))
+    }
+
     fn post(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
-        let mut unsent = Unsent::new(self.ledger.outgoing(message.len())?, message);
+        let mut unsent = Unsent::new(self.ledger.outgoing(&message)?, message);
         let behind = match &mut self.writer {
             Some(writer) => writer.is_busy()?,
             None => false,
@@ -90,6 +97,7 @@ impl Tcp {
             let rest = &mut payload[filled - HEADER..];
             filled += self.read(filled, |stream| stream.read(rest))?;
         }
+        self.ledger.took(&payload);
         Ok(payload)
     }
 
@@ -159,6 +167,10 @@ impl Channel for Tcp {
 
     fn counters(&self) -> Counters {
         self.ledger.counters
+    }
+
+    fn transcript(&self) -> Transcript {
+        self.ledger.transcript()
     }
 }
 
