@@ -7,6 +7,7 @@ use ptc_kernels::{Backend, Portable};
 use ptc_llvm::Llvm;
 
 use crate::failure::Failure;
+use crate::messages;
 
 #[derive(clap::Args)]
 pub struct BackendArguments {
@@ -33,7 +34,7 @@ impl BackendArguments {
             (Ok(llvm), _) => Ok(Arc::new(llvm)),
             (Err(reason), Some(_)) => Err(Failure::new(reason, "leave `--backend llvm` away to use portable kernels")),
             (Err(reason), None) => {
-                eprintln!("note: {reason}; portable kernels compute instead");
+                messages::note(&format!("{reason}; portable kernels compute instead"));
                 Ok(Arc::new(Portable))
             }
         }

@@ -11,7 +11,7 @@ use ptc_exec::public::{Cache, Hash};
 use ptc_plan::check::MAX_ELEMENTS;
 use sha2::{Digest, Sha256};
 
-use crate::files;
+use crate::{files, messages};
 
 /// One parameter in single precision.
 const MAX_BYTES: u64 = 4 * MAX_ELEMENTS as u64;
@@ -97,7 +97,7 @@ impl Cache for Folder {
             Ok(()) => {
                 let _ = fs::set_permissions(&path, Permissions::from_mode(0o600));
             }
-            Err(error) => eprintln!("note: a public parameter is not kept: {error}"),
+            Err(error) => messages::note(&format!("a public parameter is not kept: {error}")),
         }
     }
 }

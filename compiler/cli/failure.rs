@@ -1,7 +1,8 @@
 //! Why a command ended without its result.
 
 use ptc_driver::Failure as SourceFailure;
-use ptc_syntax::diagnostic;
+
+use crate::messages;
 
 pub enum Failure {
     /// Errors in a model's source, shown in place.
@@ -23,13 +24,8 @@ impl Failure {
 
     pub fn tell(&self) {
         match self {
-            Failure::Source(failure) => diagnostic::print(&failure.diagnostics, &failure.sources),
-            Failure::Message { message, hint } => {
-                eprintln!("error: {message}");
-                if let Some(hint) = hint {
-                    eprintln!("hint: {hint}");
-                }
-            }
+            Failure::Source(failure) => messages::diagnostics(&failure.diagnostics, &failure.sources),
+            Failure::Message { message, hint } => messages::error(None, message, hint.as_deref()),
             Failure::Told => {}
         }
     }

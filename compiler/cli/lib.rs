@@ -16,6 +16,8 @@ mod graph;
 mod guard;
 mod labels;
 mod measure;
+mod messages;
+mod meter;
 mod model;
 mod pool;
 mod progress;
@@ -36,11 +38,18 @@ use clap::{Parser, Subcommand};
 /// Write or import a model as a `.ptx` file, `ptc build` it into a plan, give both parties the plan, and each runs
 /// `ptc run` on its own machine.
 #[derive(Parser)]
-#[command(name = "ptc", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "ptc", version, disable_help_subcommand = true, max_term_width = 100, after_long_help = AFTER)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    manner: messages::Manner,
 }
+
+const AFTER: &str = "\
+Exit codes: 0 success; 1 failure, told with its fix on standard error; 2 a wrong command line. Results go to standard output \
+and are written only after all of them are there, so a run that fails or is stopped (ctrl-C: 130) leaves none. \
+`NO_COLOR` is respected.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -69,7 +78,12 @@ enum Command {
 
 /// The program `ptc`.
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_command_line(&error),
+    };
+    arguments.manner.choose();
+    let done = match arguments.command {
         Command::New(arguments) => commands::new::run(arguments),
         Command::Import(arguments) => commands::import::run(arguments),
         Command::Build(arguments) => commands::build::run(arguments),
@@ -99,4 +113,26 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A wrong command line, or a question for help.
+fn wrong_command_line(error: &clap::Error) -> ExitCode {
+    let mut given = std::env::args_os().skip_while(|argument| argument != "--message-format").skip(1);
+    let json = given.next().is_some_and(|format| format == "json")
+        || std::env::args_os().any(|argument| argument == "--message-format=json");
+    if json && error.use_stderr() {
+        messages::choose(messages::Format::Json, false);
+        let text = error.render().to_string();
+        let (message, usage) = text.trim_end().split_once("\n\n").unwrap_or((text.trim_end(), ""));
+        let usage = usage.split_whitespace().collect::<Vec<_>>().join(" ");
+        messages::error(
+            None,
+            message.trim_start_matches("error: "),
+            Some(usage.as_str()).filter(|usage| !usage.is_empty()),
+        );
+    } else {
+        // Nobody to listen is no reason to end otherwise.
+        let _ = error.print();
+    }
+    ExitCode::from(error.exit_code().clamp(0, 255) as u8)
 }

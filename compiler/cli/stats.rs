@@ -8,6 +8,8 @@ use ptc_plan::Plan;
 use ptc_plan::step::Party;
 use serde::Serialize;
 
+use crate::messages;
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     party: usize,
@@ -105,6 +107,11 @@ impl Stats {
         text + "\n"
     }
 
+    /// On standard error, in the form that the command line chose.
+    pub fn tell(&self) {
+        messages::table("statistics", &self.table(), || serde_json::to_value(self).unwrap_or_default());
+    }
+
     /// For people: a line a phase, the prediction below where it differs.
     pub fn table(&self) -> String {
         let mut lines = vec![format!("{:<10}{:>8}{:>12}{:>12}{:>10}", "phase", "rounds", "sent", "received", "time")];
@@ -144,7 +151,7 @@ fn row(name: &str, traffic: &Traffic) -> String {
 }
 
 /// Decimal units, as networks are sold.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{:.2} kB", bytes as f64 / 1e3),

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use ptc_cost::predict::predict;
 use ptc_plan::price;
-use ptc_syntax::diagnostic;
 
 use crate::failure::Failure;
 use crate::graph::{self, GraphFormat};
+use crate::messages;
 use crate::model::{self, ModelArguments};
 use crate::trust::TrustArguments;
 
@@ -41,14 +41,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         return graph::emit(&arguments.model, &request, pass, arguments.graph_format);
     }
     let built = ptc_driver::build(&arguments.model.model, &text, &request, trust).map_err(Failure::source)?;
-    diagnostic::print(&built.warnings, &built.sources);
+    messages::diagnostics(&built.warnings, &built.sources);
     let plan = &built.generated.plan;
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("plan"));
     model::write(&output, &plan.to_bytes()?)?;
     let (total, _) = price::total(plan);
     let mut dims: Vec<String> = plan.dims.iter().map(|(name, size)| format!("{name}={size}")).collect();
     dims.extend(plan.batch.map(|batch| format!("a batch of {batch}")));
-    eprintln!(
+    messages::say(&format!(
         "{}: {} ({}), {} steps, {} rounds, {:.2} MB online, built in {:.2} s",
         output.display(),
         plan.entry,
@@ -57,25 +57,26 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         total.rounds,
         (total.sent[0] + total.sent[1]) as f64 / 1e6,
         start.elapsed().as_secs_f64()
-    );
+    ));
     let profile = arguments.trust.profile()?;
     let prediction = predict(plan, &profile);
-    eprintln!(
+    messages::say(&format!(
         "predicted on `{}`: {:.2} s and {:.1} MB, of it {:.2} s online",
         profile.name,
         prediction.seconds(),
         prediction.bytes() as f64 / 1e6,
         prediction.online.seconds
-    );
+    ));
     if let Some(first) = built.unmeasured.first() {
-        eprintln!(
-            "warning: {} values have no measured range, `{first}` the first: the ranges are of another model\nhint: run `ptc calibrate` again",
+        messages::warning(&format!(
+            "{} values have no measured range, `{first}` the first: the ranges are of another model\n\
+             hint: run `ptc calibrate` again",
             built.unmeasured.len()
-        );
+        ));
     }
     if request.passes.calibration.seen.is_empty() {
-        eprintln!(
-            "note: no ranges were measured, so rings are as wide as worst cases ask; `ptc calibrate` makes the plan cheaper"
+        messages::note(
+            "no ranges were measured, so rings are as wide as worst cases ask; `ptc calibrate` makes the plan cheaper",
         );
     }
     Ok(())

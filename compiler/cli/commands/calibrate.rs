@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::failure::Failure;
 use crate::model::{self, ModelArguments};
 use crate::tokens::{Tokens, TooLong};
-use crate::{calibration, files, weights};
+use crate::{calibration, files, messages, weights};
 
 mod norms;
 
@@ -80,7 +80,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         ..Calibration::default()
     };
     for (at, inputs) in samples.iter().enumerate() {
-        eprintln!("sample {} of {}", at + 1, samples.len());
+        messages::say(&format!("sample {} of {}", at + 1, samples.len()));
         evaluate::for_each_value(&graph, inputs, &parameters, |id, value| {
             let node = graph.node(id);
             if measured.contains(&id) {
@@ -103,13 +103,13 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         }
         let probed = if at == 0 { probed } else { probed.min(OTHER_WAYS) };
         for sample in 0..probed {
-            eprintln!("gains {} of {probed}", sample + 1);
+            messages::say(&format!("gains {} of {probed}", sample + 1));
             add_gains(&mut found.gains, &graph, &samples[sample * samples.len() / probed], &parameters)?;
         }
     }
     let output = arguments.output.unwrap_or_else(|| arguments.model.model.with_extension("ranges.json"));
     files::write(&output, calibration::text(&found)?.as_bytes())?;
-    eprintln!(
+    messages::say(&format!(
         "{}: {} ranges, {} norms and {} gains from {} samples, margin {}",
         output.display(),
         found.seen.len(),
@@ -117,7 +117,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         found.gains.values().map(BTreeMap::len).sum::<usize>(),
         samples.len(),
         arguments.margin
-    );
+    ));
     Ok(())
 }
 

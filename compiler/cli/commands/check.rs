@@ -1,8 +1,7 @@
 //! `ptc check`: what is wrong with a model, without building it.
 
-use ptc_syntax::diagnostic;
-
 use crate::failure::Failure;
+use crate::messages;
 use crate::model::ModelArguments;
 
 /// Check names, shapes and visibility of a model
@@ -16,7 +15,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let text = arguments.model.text()?;
     let request = arguments.model.request()?;
     let (sources, warnings) = ptc_driver::check(&arguments.model.model, &text, &request).map_err(Failure::source)?;
-    diagnostic::print(&warnings, &sources);
-    eprintln!("{}: no errors", arguments.model.model.display());
+    messages::diagnostics(&warnings, &sources);
+    messages::say(&format!("{}: no errors", arguments.model.model.display()));
     Ok(())
 }

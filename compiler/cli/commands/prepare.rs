@@ -62,7 +62,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let dealer = dealer(&plan, arguments.dealer.as_deref())?;
     let key = arguments.key.open_or_make()?;
     let backend = arguments.backend.open()?;
-    let progress = Progress::new(0);
+    let progress = Progress::of_session(&plan, party);
+    progress.queries(queries);
     let door = arguments.meeting.door()?;
     let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
@@ -76,8 +77,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Party::Client => Role::Client { plan: plan.clone(), backend, cache: &folder, queries },
     };
-    let peer = arguments.meeting.find(door, &progress)?;
-    let mut dial = dealer.map(|address| || -> Result<Box<dyn Channel>, _> { arguments.meeting.dial(address) });
+    let peer = progress.watch(arguments.meeting.find(door, &progress)?);
+    let mut dial = dealer
+        .map(|address| || -> Result<Box<dyn Channel>, _> { Ok(progress.watch(arguments.meeting.dial(address)?)) });
     let dial = dial.as_mut().map(|dial| dial as Dial);
     let start = Instant::now();
     let purpose = Purpose::Prepare;
@@ -96,7 +98,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.stats {
         files::write(path, measured.json().as_bytes())?;
     }
-    eprint!("{}", measured.table());
+    measured.tell();
     let bytes = u64::from(queries) * query_bytes(&plan, party);
     println!(
         "{}: {queries} {} of {} for party {}, {:.2} MB on disk, in {seconds:.2} s",

@@ -15,7 +15,6 @@ use ptc_exec::trace::Trace;
 use ptc_net::Channel;
 use ptc_plan::Plan;
 use ptc_plan::file::{Input, Trust};
-use ptc_plan::price;
 use ptc_plan::step::{Owner, Party};
 
 use crate::backend::BackendArguments;
@@ -25,7 +24,7 @@ use crate::failure::Failure;
 use crate::given::Given;
 use crate::pool::KeyArguments;
 use crate::progress::Progress;
-use crate::{arrays, cache, files, labels, pool, stats, trace, weights};
+use crate::{arrays, cache, files, labels, messages, pool, stats, trace, weights};
 
 /// Run one party of a plan: 0 holds the weights, 1 the input
 ///
@@ -113,8 +112,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         check_given(&plan.entry, &inputs, party, query)?;
     }
     let backend = arguments.backend.open()?;
-    let (total, _) = price::total(&plan);
-    let progress = Progress::new(total.rounds);
+    let progress = Progress::of_session(&plan, party);
     let door = arguments.meeting.door()?;
     let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
@@ -130,9 +128,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             Role::Client { plan: plan.clone(), backend, cache: &folder, queries }
         }
     };
-    let peer = arguments.meeting.find(door, &progress)?;
+    let peer = progress.watch(arguments.meeting.find(door, &progress)?);
     let meeting = &arguments.meeting;
-    let mut dial = dealer.map(|address| || -> Result<Box<dyn Channel>, _> { meeting.dial(address) });
+    let mut dial =
+        dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(progress.watch(meeting.dial(address)?)) });
     let dial = dial.as_mut().map(|dial| dial as Dial);
     let purpose = Purpose::Run { pool };
     let mut session = Session::open_for(purpose, role, peer, dial, &mut |stage| progress.stage(stage))?;
@@ -151,7 +150,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let results = batch::split(&plan, results, count);
     drop(progress);
     if let Some(note) = pool::note(session.pools, session.queries) {
-        eprintln!("note: {note}");
+        messages::note(&note);
     }
     let predicted = predict_pooled(&plan, party, session.queries, session.statistics.pooled);
     let measured = stats::collect(party, &plan, &session.statistics, &predicted);
@@ -163,7 +162,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         files::write(path, trace.to_lines().as_bytes())?;
     }
     publish(&results, arguments.output.as_deref(), labels.as_deref())?;
-    eprint!("{}", measured.table());
+    measured.tell();
     Ok(())
 }
 
@@ -218,7 +217,7 @@ fn publish(results: &[Tensors], output: Option<&Path>, labels: Option<&[String]>
     }
     match (output, arrays.as_slice()) {
         (Some(path), [one]) => arrays::write(path, one)?,
-        (Some(_), []) => eprintln!("note: nothing is revealed to this party, so no output is written"),
+        (Some(_), []) => messages::note("nothing is revealed to this party, so no output is written"),
         (Some(path), many) => {
             if arrays::form(path)? == arrays::Form::Npy {
                 return Err(Failure::new("a `.npy` file holds one query's result", "write `.json`, an object a line"));

@@ -15,7 +15,6 @@ use ptc_plan::Plan;
 use ptc_plan::file::Input;
 use ptc_plan::float::FloatTensor;
 use ptc_plan::step::{Party, ValueId};
-use ptc_syntax::diagnostic;
 
 use crate::backend::BackendArguments;
 use crate::failure::Failure;
@@ -23,7 +22,7 @@ use crate::given::Given;
 use crate::guard::{Guard, References};
 use crate::model::ModelArguments;
 use crate::trust::TrustArguments;
-use crate::{arrays, files, stats, weights};
+use crate::{arrays, files, messages, stats, weights};
 
 /// Run both parties in one process and compare every value with floating point
 ///
@@ -77,7 +76,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
     let Built { graph, generated, sources, warnings, recipes, .. } =
         ptc_driver::build(model, &text, &request, trust).map_err(Failure::source)?;
-    diagnostic::print(&warnings, &sources);
+    messages::diagnostics(&warnings, &sources);
     let plan = Arc::new(generated.plan);
     let inputs = batch::inputs(&plan);
     let taken: Vec<&Input> = inputs.iter().collect();
@@ -189,14 +188,14 @@ impl Outcome {
     ) {
         let largest = drifts.iter().max_by(|a, b| a.part.total_cmp(&b.part));
         if let Some(Drift { name, part, .. }) = largest {
-            eprintln!("{} values compared; the largest drift is {part:.2e}, of `{name}`", drifts.len());
+            messages::say(&format!("{} values compared; the largest drift is {part:.2e}, of `{name}`", drifts.len()));
         }
         let mut failed = false;
         let found: Tensors = simulated.results.iter().flatten().cloned().collect();
         for (output, expected) in graph.outputs.iter().zip(expected) {
             let Some(found) = found.get(&output.name) else { continue };
             let part = difference(found, expected);
-            eprintln!("`{}` differs from the model's floating point by {part:.2e}", output.name);
+            messages::say(&format!("`{}` differs from the model's floating point by {part:.2e}", output.name));
             failed |= part > most;
             let planned = plan.outputs.iter().find(|planned| planned.result && planned.name == output.name);
             if let (Some(bound), Some(planned)) = (graph.node(output.node).error, planned) {
@@ -206,7 +205,7 @@ impl Outcome {
                     .iter()
                     .find(|note| note.value == output.name && note.recipe.starts_with(ptc_passes::errors::END_TO_END));
                 let ground = note.map_or("", |note| note.recipe.as_str());
-                eprintln!("`{}` errs by {error:.2e}; its bound is {bound:.2e} ({ground})", output.name);
+                messages::say(&format!("`{}` errs by {error:.2e}; its bound is {bound:.2e} ({ground})", output.name));
                 if error > bound {
                     let violation = format!(
                         "`{}` errs by {error:.2e}, beyond its bound {bound:.2e}\n  hint: calibrate again with more samples \
@@ -223,7 +222,7 @@ impl Outcome {
             let origin = plan.origins.get(plan.steps[*step].origin as usize);
             let place = origin.map_or(String::new(), |o| format!(" ({}:{} `{}`)", o.file, o.line, o.text));
             let which = if at == 0 { "the first to drift" } else { "then" };
-            eprintln!("{which} beyond {most}: `{name}`{place}, by {part:.2e}");
+            messages::say(&format!("{which} beyond {most}: `{name}`{place}, by {part:.2e}"));
         }
         self.failed |= failed;
         for party in [Party::Server, Party::Client] {
@@ -236,19 +235,19 @@ impl Outcome {
 
     fn report(self, arguments: &Arguments, guard: &Guard) -> Result<(), Failure> {
         const MOST: usize = 20;
-        guard.certificates().iter().for_each(|line| eprintln!("{line}"));
+        guard.certificates().iter().for_each(|line| messages::say(line));
         let violations: Vec<String> = guard.violations().cloned().chain(guard.broken()).collect();
         for violation in violations.iter().take(MOST) {
-            eprintln!("warning: {violation}");
+            messages::warning(violation);
         }
         if violations.len() > MOST {
-            eprintln!("and {} more", violations.len() - MOST);
+            messages::say(&format!("and {} more", violations.len() - MOST));
         }
         for fault in self.faults.iter().take(MOST) {
-            eprintln!("{fault}");
+            messages::warning(fault);
         }
         if self.faults.len() > MOST {
-            eprintln!("and {} more", self.faults.len() - MOST);
+            messages::say(&format!("and {} more", self.faults.len() - MOST));
         }
         if let Some(path) = &arguments.stats {
             files::write(path, self.json.as_bytes())?;
@@ -263,7 +262,7 @@ impl Outcome {
                 }
             }
         }
-        eprint!("{}", self.table);
+        messages::table("statistics", &self.table, || serde_json::from_str(&self.json).unwrap_or_default());
         if !self.faults.is_empty() {
             let message = format!("{} values do not follow from their steps' inputs", self.faults.len());
             return Err(Failure::new(message, "a range was too narrow for these inputs: calibrate on more samples"));
