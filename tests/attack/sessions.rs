@@ -13,7 +13,7 @@ use ptc_exec::public::NoCache;
 use ptc_exec::run::{Hooks, Results};
 use ptc_exec::session::{Dial, Role, Session};
 use ptc_kernels::Portable;
-use ptc_net::{Channel, Counters, PeerError, memory};
+use ptc_net::{Channel, Counters, PeerError, Transcript, memory};
 use ptc_plan::Plan;
 use ptc_plan::file::{Making, Trust};
 use ptc_plan::float::FloatTensor;
@@ -101,6 +101,10 @@ impl Channel for Faulty {
 
     fn counters(&self) -> Counters {
         self.channel.as_ref().map_or(Counters::default(), |channel| channel.counters())
+    }
+
+    fn transcript(&self) -> Transcript {
+        self.channel.as_ref().map_or(memory::pair().0.transcript(), |channel| channel.transcript())
     }
 }
 

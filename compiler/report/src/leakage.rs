@@ -106,7 +106,9 @@ fn revealed(facts: &Facts, output: &file::Output) -> Revealed {
             StepOp::Reveal { .. } => {
                 let source = facts.value(step.inputs.first().copied().unwrap_or(id));
                 let (name, shape, sent) = (source.name.clone(), source.shape.clone(), facts.sent(at));
-                let (round, bytes, place) = (step.round, sent[0] + sent[1], facts.place(at));
+                // Its first round compares digests.
+                let round = step.round + facts.steps[at].rounds.len().saturating_sub(1) as u32;
+                let (bytes, place) = (sent[0] + sent[1], facts.place(at));
                 opened.insert(id.0, Opened { value: name, shape, round, bytes, place });
             }
             StepOp::Clear(_) => open.extend(&step.inputs),

@@ -14,7 +14,7 @@ use ptc_kernels::batched::Shape;
 use ptc_mpc::Context;
 use ptc_mpc::exp2::Masks;
 use ptc_mpc::lane::Lane;
-use ptc_net::PeerError;
+use ptc_net::{PeerError, Transcript};
 use ptc_plan::Plan;
 use ptc_plan::bill::rescale_growth;
 use ptc_plan::float::FloatTensor;
@@ -39,6 +39,8 @@ pub struct Joint<'a> {
     pub party: Party,
     pub backend: Arc<dyn Backend>,
     pub encryption: &'a Encryption,
+    /// What has gone between the parties until now.
+    pub transcript: &'a dyn Fn() -> Transcript,
 }
 
 impl Joint<'_> {
@@ -208,7 +210,8 @@ impl Joint<'_> {
                     Held::Bits(bits) => Arc::new(Share { bits: 1, data: bits.to_values() }),
                     other => other.share().clone(),
                 };
-                task!(c => match ptc_mpc::reveal::reveal(&c, &x, to).await? {
+                let seen = (self.transcript)();
+                task!(c => match ptc_mpc::reveal::reveal(&c, &x, to, seen).await? {
                     Some(words) => Held::Clear(Arc::new(opened(shape, &words, form))),
                     None => Held::Absent,
                 })

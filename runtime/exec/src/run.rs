@@ -157,7 +157,9 @@ impl<'a, 'h> Query<'a, 'h> {
         }
         let inputs: Vec<Held> = step.inputs.iter().map(|&id| self.read(id)).collect();
         let (start, start_us) = (Instant::now(), now_us(online));
-        let joint = Joint { plan, party: *party, backend: backend.clone(), encryption: self.encryption };
+        let (backend, encryption) = (backend.clone(), self.encryption);
+        let transcript = &|| lockstep.channel().transcript();
+        let joint = Joint { plan, party: *party, backend, encryption, transcript };
         if rounds > 0 {
             let time = Rc::new(Cell::new(0.0));
             let body = joint.body(at, inputs, supply, time.clone())?;
@@ -175,7 +177,7 @@ impl<'a, 'h> Query<'a, 'h> {
             StepOp::Rescale | StepOp::Max | StepOp::Compare { .. } => {
                 at_once(joint.body(at, inputs, supply, Rc::default())?)?
             }
-            _ => Local { plan, party: *party, backend: &**backend }.run(step, &inputs),
+            _ => Local { plan, party: *party, backend: &*self.prepared.backend }.run(step, &inputs),
         };
         let seconds = start.elapsed().as_secs_f64();
         online.steps[at] += seconds;
@@ -206,8 +208,13 @@ impl<'a, 'h> Query<'a, 'h> {
         }
     }
 
-    /// Takes the results of the tasks that end before `round`.
+    /// Takes the results of the tasks that end before `round`, and errors of any.
     fn collect(&mut self, round: u32, online: &mut Online) -> Result<(), RunError> {
+        for task in &self.running {
+            if let Some(Err(error)) = task.outputs.take_if(Outputs::is_err) {
+                return Err(error.into());
+            }
+        }
         let (ended, running) = std::mem::take(&mut self.running).into_iter().partition(|task| task.end == round);
         self.running = running;
         for Running { step, outputs, time, lane, start_us, .. } in ended {

@@ -31,6 +31,11 @@ impl<T> Pending<T> {
     pub fn take(&self) -> Option<T> {
         self.0.borrow_mut().take()
     }
+
+    /// Of a task that `wanted` wants no more of.
+    pub fn take_if(&self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        self.0.borrow_mut().take_if(|result| wanted(result))
+    }
 }
 
 impl<C: Channel> Lockstep<C> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::PeerError;
+use crate::transcript::Transcript;
 
 /// A connection to one peer.
 pub trait Channel: Send {
@@ -21,6 +22,9 @@ pub trait Channel: Send {
     fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError>;
 
     fn counters(&self) -> Counters;
+
+    /// Of all frames so far, in each direction. A channel over another one passes on that of the other.
+    fn transcript(&self) -> Transcript;
 }
 
 /// What has gone through a channel, frame headers included.
@@ -76,6 +80,10 @@ macro_rules! forward {
 
             fn counters(&self) -> Counters {
                 (**self).counters()
+            }
+
+            fn transcript(&self) -> Transcript {
+                (**self).transcript()
             }
         }
     )*};

@@ -22,6 +22,11 @@ pub enum PeerError {
     /// Right in length, wrong in content.
     #[error("the peer sent {0}\n{SAME}")]
     Malformed(String),
+    #[error(
+        "the transcripts differ: what one side sent is not what the other received, and nothing was opened\n\
+         hint: something between the two changes messages; give both sides keys (`ptc keys`) and run again"
+    )]
+    TranscriptsDiffer,
     #[error("a message of {0} bytes does not fit a frame of at most 4 GiB")]
     MessageTooLarge(usize),
     #[error("no connection to {address} within {}: {reason}\nhint: start the other side, or check the address", seconds(.waited))]

@@ -2,13 +2,16 @@
 //!
 //! This room knows no protocol and no ring. Every message travels in a frame of eight header bytes, the payload's length
 //! and its number in its direction (both `u32`, little endian), so that a peer that skips, repeats or resizes a message is
-//! noticed at once. A channel takes memory for what the caller expects, never for what the peer announces.
+//! noticed at once. A channel takes memory for what the caller expects, never for what the peer announces. It keeps a hash of
+//! all that went each way ([`transcript`]), which two parties compare before they open a value.
 
 pub mod channel;
 pub mod error;
 mod frame;
 pub mod memory;
 pub mod tcp;
+pub mod transcript;
 
 pub use channel::{Channel, Counters};
 pub use error::PeerError;
+pub use transcript::Transcript;

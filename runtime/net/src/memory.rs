@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::channel::{Channel, Counters};
 use crate::error::PeerError;
 use crate::frame::{Accepted, HEADER, Ledger};
+use crate::transcript::Transcript;
 
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -33,7 +34,7 @@ pub fn pair_with_timeout(idle: Duration) -> (Memory, Memory) {
 
 impl Memory {
     fn post(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
-        let header = self.ledger.outgoing(message.len())?;
+        let header = self.ledger.outgoing(&message)?;
         self.out.send((header, message)).map_err(|_| PeerError::Closed("room for a message".into()))
     }
 
@@ -44,6 +45,7 @@ impl Memory {
             RecvTimeoutError::Disconnected => PeerError::Closed("a message".into()),
         })?;
         self.ledger.incoming(header, accepted)?;
+        self.ledger.took(&payload);
         Ok(payload)
     }
 }
@@ -72,6 +74,10 @@ impl Channel for Memory {
 
     fn counters(&self) -> Counters {
         self.ledger.counters
+    }
+
+    fn transcript(&self) -> Transcript {
+        self.ledger.transcript()
     }
 }
 

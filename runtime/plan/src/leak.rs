@@ -95,15 +95,21 @@ pub struct Message {
     pub correlation: Option<&'static str>,
 }
 
+/// What two parties compare before a value is opened.
+const SEEN: &str = "a digest of all messages so far";
+const KNOWN: &str = "nothing: both parties have those messages";
+
 /// The messages of a step, each kind once.
 pub fn messages(values: &[Value], step: &Step) -> Vec<Message> {
     let alone = |from, carries, hidden_by| Message { from, carries, hidden_by, correlation: None };
     let mut messages = match step.op {
         StepOp::Reveal { to: Party::Server } => {
-            vec![alone(Some("client"), "its share of the value", "nothing: the server learns the value, and no more")]
+            let hidden_by = "nothing: the server learns the value, and no more";
+            vec![alone(None, SEEN, KNOWN), alone(Some("client"), "its share of the value", hidden_by)]
         }
         StepOp::Reveal { to: Party::Client } => {
-            vec![alone(Some("server"), "its share of the value", "nothing: the client learns the value, and no more")]
+            let hidden_by = "nothing: the client learns the value, and no more";
+            vec![alone(None, SEEN, KNOWN), alone(Some("server"), "its share of the value", hidden_by)]
         }
         StepOp::EncryptedMatMul { .. } => vec![
             alone(

@@ -11,6 +11,9 @@ use crate::two_party::encrypted::{self, Product};
 /// Bytes in front of every non-empty message: its length and its round.
 pub const FRAME_HEADER: u64 = 8;
 
+/// Bytes of the digest by which each party says what it has seen so far, and of the tag that binds an opened value to it.
+pub const DIGEST: u64 = 32;
+
 /// Payload bytes sent in one round by the server and by the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Round {
@@ -155,7 +158,8 @@ pub fn rounds(values: &[Value], step: &Step) -> Vec<Round> {
             let looked_up = packed(counts, Levels::count_bits(width));
             vec![Round::both(packed(input(0).len(), levels.index_bits)), Round::both(looked_up)]
         }
-        StepOp::Reveal { to } => vec![Round::one(to.other(), opened(input(0)))],
+        // Both say what they have seen; then the value goes.
+        StepOp::Reveal { to } => vec![Round::both(DIGEST), Round::one(to.other(), opened(input(0)) + DIGEST)],
     }
 }
 

@@ -14,7 +14,7 @@ use ptc_mpc::lane::Lane;
 use ptc_mpc::lockstep::run;
 use ptc_mpc::{Context, bit_to_share, bits, compare, exp2, gate, levels, matmul, max, mul, rescale, reveal, square};
 use ptc_mpc::{static_product, table};
-use ptc_net::{Channel, Counters, PeerError, memory};
+use ptc_net::{Channel, Counters, PeerError, Transcript, memory};
 use ptc_offline::dealer::{Session, receive_seed};
 use ptc_offline::receive::{receive_client, receive_server};
 use ptc_offline::weights::{open_weights, receive_weights};
@@ -328,7 +328,10 @@ async fn step(
             let tables = (supply.take(0).unwrap(), supply.take(0).unwrap());
             one(levels::levels(&context, share(0), width, *scale, tables, (place, to.bits)).await?)
         }
-        StepOp::Reveal { to } => Ok(reveal::reveal(&context, share(0), *to).await?.into_iter().collect()),
+        StepOp::Reveal { to } => {
+            let seen = memory::pair().0.transcript();
+            Ok(reveal::reveal(&context, share(0), *to, seen).await?.into_iter().collect())
+        }
         other => panic!("`{}` is no protocol", other.name()),
     }
 }
@@ -359,6 +362,10 @@ impl Channel for Recorder {
 
     fn counters(&self) -> Counters {
         self.channel.counters()
+    }
+
+    fn transcript(&self) -> Transcript {
+        self.channel.transcript()
     }
 }
 
