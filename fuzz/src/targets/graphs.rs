@@ -59,7 +59,8 @@ pub fn passes(bytes: &[u8]) {
 /// As samples would show, well or badly.
 fn options(graph: &Graph, choices: &mut Bytes) -> Options {
     let mut calibration = Calibration { margin: 2.0, ..Calibration::default() };
-    let sampled = ptc_passes::run(graph, &Options { sampling: true, ..Options::default() }, Some(ptc_passes::CALIBRATED_AFTER));
+    let sampled =
+        ptc_passes::run(graph, &Options { sampling: true, ..Options::default() }, Some(ptc_passes::CALIBRATED_AFTER));
     for node in sampled.iter().flat_map(|graph| &graph.nodes) {
         let ends = [choices.byte(), choices.byte()].map(|byte| f64::from(byte as i8) / 16.0);
         calibration.seen.insert(node.name.clone(), (ends[0].min(ends[1]), ends[0].max(ends[1])));

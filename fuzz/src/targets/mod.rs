@@ -3,10 +3,15 @@
 //! Nothing here is private to the rooms: bytes come in where a file, a text or a peer would bring them.
 
 mod bytes;
+mod encryption;
 mod frames;
 mod graphs;
+mod peer;
 mod plans;
+mod pools;
+mod sessions;
 mod sources;
+mod transfers;
 
 pub type Target = fn(&[u8]);
 
@@ -21,6 +26,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pipeline", graphs::pipeline),
     ("plan", plans::plan),
     ("frames", frames::frames),
+    ("session", sessions::dealt),
+    ("alone", sessions::alone),
+    ("dealer", sessions::guests),
+    ("transfers", transfers::transfers),
+    ("encryption", encryption::encryption),
+    ("pool", pools::pools),
 ];
 
 /// The target of this name.

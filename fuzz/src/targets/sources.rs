@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use ptc_ir::verify::verify;
+use ptc_lower::lower_entry;
 use ptc_syntax::diagnostic::render;
 use ptc_syntax::format::format;
 use ptc_syntax::parse::parse;
 use ptc_syntax::source::Sources;
 use ptc_syntax::span::FileId;
+use ptc_typeck::check::{check as check_program, observe};
+use ptc_typeck::load::{load, load_whole};
 
 /// Any bytes, as text.
 pub fn lexer(bytes: &[u8]) {
@@ -31,14 +35,25 @@ pub fn formatter(bytes: &[u8]) {
     assert!(before == after, "another tree:\n{text}\n=>\n{once}");
 }
 
-/// Names, shapes and visibility of any model, and the graphs of its entries.
+/// Any model is refused, or each of its entries is a graph that the verifier takes.
 pub fn checker(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
+    let dims = BTreeMap::new();
     let mut sources = Sources::default();
-    let Ok(program) = ptc_typeck::load::load(&mut sources, "a.ptx", &text, &mut |_| None) else { return };
-    match ptc_typeck::check::check(&program, &BTreeMap::from([("S".to_string(), 3)])) {
+    let root = sources.add("a.ptx", &*text);
+    // What an editor asks for of a text that is being written.
+    let (program, diagnostics) = load_whole(&mut sources, root, &mut |_| None);
+    render(&diagnostics, &sources);
+    let _ = observe(&program, &dims);
+    let Ok(program) = load(&mut sources, "a.ptx", &text, &mut |_| None) else { return };
+    match check_program(&program, &dims) {
         Ok(checked) => {
-            let _ = checked;
+            for entry in &checked.entries {
+                match lower_entry(&program, &sources, Some(&entry.name), &dims) {
+                    Ok(graph) => assert!(verify(&graph).is_empty(), "{}\n{text}", verify(&graph)[0]),
+                    Err(diagnostics) => drop(render(&diagnostics, &sources)),
+                }
+            }
         }
         Err(diagnostics) => drop(render(&diagnostics, &sources)),
     }
@@ -57,13 +72,91 @@ fn check(text: &str) {
 }
 
 const WORDS: &[&str] = &[
-    "use", "dim", "const", "module", "model", "fn", "entry", "let", "for", "in", "if", "else", "at", "real", "token",
-    "bit", "int", "fixed", "state", "updates", "x", "y", "Linear", "S", "nn", "1", "0", "1.5", "1e999", "4096", "\"t\"",
-    "\"a.{}\"", "\"", "@client", "@server", "@public", "@secret", "@", "/// d\n", "//! d\n", "// c\n", "\n", "{", "}",
-    "(", ")", "[", "]", "<", ">", ",", ";", ":", "::", ".", "..", "->", "=", "==", "<=", "+", "-", "*", "/", "!", "&&",
-    "||", "#", "_", ".T", "\u{e9}", "$", "#[tolerance(1e-3)]", "model M {", "module N<D> {", "fn f(x: real[S]) -> real {",
-    "entry e(x: real[4] @client) -> real[4] @client {", "let a = f(x);", "for i in 0..4 {", "x[0..S, :]", "real[S, 4]",
-    "f(x, 1)", "w: real[4] @server at \"w\",", "blocks: [N<4>; 2] @server at \"b.{}\",", "if a < b { x } else { y }",
+    "use",
+    "dim",
+    "const",
+    "module",
+    "model",
+    "fn",
+    "entry",
+    "let",
+    "for",
+    "in",
+    "if",
+    "else",
+    "at",
+    "real",
+    "token",
+    "bit",
+    "int",
+    "fixed",
+    "state",
+    "updates",
+    "x",
+    "y",
+    "Linear",
+    "S",
+    "nn",
+    "1",
+    "0",
+    "1.5",
+    "1e999",
+    "4096",
+    "\"t\"",
+    "\"a.{}\"",
+    "\"",
+    "@client",
+    "@server",
+    "@public",
+    "@secret",
+    "@",
+    "/// d\n",
+    "//! d\n",
+    "// c\n",
+    "\n",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "<",
+    ">",
+    ",",
+    ";",
+    ":",
+    "::",
+    ".",
+    "..",
+    "->",
+    "=",
+    "==",
+    "<=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "!",
+    "&&",
+    "||",
+    "#",
+    "_",
+    ".T",
+    "\u{e9}",
+    "$",
+    "#[tolerance(1e-3)]",
+    "model M {",
+    "module N<D> {",
+    "fn f(x: real[S]) -> real {",
+    "entry e(x: real[4] @client) -> real[4] @client {",
+    "let a = f(x);",
+    "for i in 0..4 {",
+    "x[0..S, :]",
+    "real[S, 4]",
+    "f(x, 1)",
+    "w: real[4] @server at \"w\",",
+    "blocks: [N<4>; 2] @server at \"b.{}\",",
+    "if a < b { x } else { y }",
 ];
 
 fn words(bytes: &[u8]) -> String {
