@@ -4,6 +4,10 @@
 
 mod bytes;
 mod encryption;
+/// A plan with every kind of step.
+#[allow(dead_code, reason = "its own test uses the rest")]
+#[path = "../../../runtime/exec/tests/every/mod.rs"]
+mod every;
 mod frames;
 mod graphs;
 mod peer;

@@ -1,5 +1,7 @@
 //! Plan files: any bytes are refused, or are a plan that can be priced, explained and written again.
 
+use std::sync::OnceLock;
+
 use ptc_plan::Plan;
 use ptc_plan::encoding::VERSION;
 use ptc_plan::file::{Making, Trust};
@@ -8,18 +10,47 @@ use ptc_plan::{bill, inline, leak, price, two_party};
 use ptc_report::{Beside, explain};
 use sha2::{Digest, Sha256};
 
-/// The bytes as a file, and as what stands in a file between its header and its hash.
+use super::bytes::Bytes;
+use super::every;
+
+/// The bytes as a file, as what stands in a file between its header and its hash, and as changes to such contents.
 pub fn plan(bytes: &[u8]) {
     let _ = Plan::from_bytes(bytes);
+    let mut choices = Bytes::new(bytes);
+    let payload = match usize::from(choices.byte()) % (1 + every::MODES.len()) {
+        0 => choices.rest().to_vec(),
+        which => changed(which - 1, &mut choices),
+    };
     let mut file = b"ptc plan".to_vec();
     file.extend(VERSION.to_le_bytes());
-    file.extend((bytes.len() as u64).to_le_bytes());
-    file.extend(bytes);
+    file.extend((payload.len() as u64).to_le_bytes());
+    file.extend(payload);
     let hash = Sha256::digest(&file);
     file.extend(hash);
     if let Ok(plan) = Plan::from_bytes(&file) {
         consider(&plan);
     }
+}
+
+/// The contents of a true plan, with bytes set, put in or left out.
+fn changed(which: usize, choices: &mut Bytes) -> Vec<u8> {
+    static TRUE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let contents = TRUE.get_or_init(|| {
+        let file = |trust| every::every_step(trust).to_bytes().expect("a plan of the compiler's kind");
+        // Without header and hash.
+        every::MODES.map(file).iter().map(|file| file[20..file.len() - 32].to_vec()).collect()
+    });
+    let mut payload = contents[which].clone();
+    while !choices.is_empty() {
+        let at = choices.below(payload.len().max(1)).min(payload.len());
+        let byte = choices.byte();
+        match choices.below(4) {
+            0 => payload.insert(at, byte),
+            1 if at < payload.len() => drop(payload.remove(at)),
+            _ => payload.get_mut(at).into_iter().for_each(|old| *old = byte),
+        }
+    }
+    payload
 }
 
 /// What is done with a plan before anybody runs it.

@@ -19,11 +19,8 @@ use ptc_plan::file::Trust;
 use ptc_plan::step::Party;
 
 use super::bytes::Bytes;
+use super::every;
 use super::peer::Peer;
-
-#[allow(dead_code, reason = "its own test uses the rest")]
-#[path = "../../../runtime/exec/tests/every/mod.rs"]
-mod every;
 
 struct Ready {
     plan: Arc<Plan>,
