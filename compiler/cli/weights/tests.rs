@@ -1,3 +1,4 @@
+use half::{bf16, f16};
 use ptc_plan::file::Trust;
 use ptc_plan::step::ValueId;
 
