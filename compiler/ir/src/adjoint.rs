@@ -84,6 +84,12 @@ fn elementwise(op: &Operator, x: &FloatTensor, result: &FloatTensor, g: &FloatTe
             let below = if x.abs() > 1e-6 { y / x } else { 0.5 };
             below + x * (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
         }
+        // `x · s(w)` with `w = 2√(2/π) · (x + c x³)`.
+        GeluTanh => {
+            let (a, c) = (2.0 * (2.0 / std::f64::consts::PI).sqrt(), 0.044715);
+            let s = sigmoid(a * (x + c * x * x * x));
+            s + x * s * (1.0 - s) * a * (1.0 + 3.0 * c * x * x)
+        }
         Silu => sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
         Tanh => 1.0 - y * y,
         Sigmoid => y * (1.0 - y),
@@ -268,7 +274,8 @@ mod tests {
         check(MatMul { transpose_b: true }, &[&[2, 3, 4], &[2, 5, 4]], -1.0, 1.0);
         check(MatMul { transpose_b: false }, &[&[2, 3, 4], &[2, 4, 5]], -1.0, 1.0);
         let rows: &[&[usize]] = &[&[3, 6]];
-        let smooth = [Negate, Scale { by: -3.0 }, Offset { by: 2.0 }, Square, Rescale, Gelu, Silu, Tanh, Sigmoid, Exp];
+        let smooth =
+            [Negate, Scale { by: -3.0 }, Offset { by: 2.0 }, Square, Rescale, Gelu, GeluTanh, Silu, Tanh, Sigmoid, Exp];
         for op in smooth.into_iter().chain([Exp2 { octaves: 8, rounds: 3 }, Softmax, Softmax2]) {
             check(op, rows, -2.0, 2.0);
         }

@@ -86,10 +86,12 @@ impl Builder<'_> {
         match op {
             Operator::Relu => Ok(activation::relu(self)),
             Operator::Gelu if by_lines => lines::ramp(self, Function::Gelu, tolerance),
+            Operator::GeluTanh if by_lines => lines::ramp(self, Function::GeluTanh, tolerance),
             Operator::Silu if by_lines => lines::ramp(self, Function::Silu, tolerance),
             Operator::Tanh => lines::ramp(self, Function::Tanh, tolerance),
             Operator::Sigmoid => lines::ramp(self, Function::Sigmoid, tolerance),
             Operator::Gelu => activation::smooth_ramp(self, activation::GELU, tolerance),
+            Operator::GeluTanh => activation::smooth_ramp(self, activation::GELU_TANH, tolerance),
             Operator::Silu => activation::smooth_ramp(self, activation::SILU, tolerance),
             Operator::Exp => activation::exp(self),
             Operator::Rsqrt => self.of_rows(Function::Rsqrt, tolerance),

@@ -64,6 +64,7 @@ fn exact(op: &Operator, x: f64) -> f64 {
     match op {
         Operator::Relu => x.max(0.0),
         Operator::Gelu => normal(x),
+        Operator::GeluTanh => ptc_passes::fit::function::Function::GeluTanh.value(x),
         Operator::Silu => x / (1.0 + (-x).exp()),
         Operator::Tanh => x.tanh(),
         Operator::Sigmoid => 1.0 / (1.0 + (-x).exp()),
@@ -140,7 +141,7 @@ fn around_zero(random: &mut Random) -> (f64, f64) {
 
 #[test]
 fn ramps_by_lines() {
-    for op in [Operator::Gelu, Operator::Silu, Operator::Tanh, Operator::Sigmoid] {
+    for op in [Operator::Gelu, Operator::GeluTanh, Operator::Silu, Operator::Tanh, Operator::Sigmoid] {
         for rounds in [Rounds::Narrow, Rounds::Few] {
             let recipes = recipes(Ramp::Lines, Normal::Octaves, rounds);
             many(op.clone(), 60, recipes, around_zero, &[0.02, 0.004, 0.003]);
@@ -150,7 +151,7 @@ fn ramps_by_lines() {
 
 #[test]
 fn ramps_by_polynomials() {
-    for op in [Operator::Gelu, Operator::Silu] {
+    for op in [Operator::Gelu, Operator::GeluTanh, Operator::Silu] {
         let recipes = recipes(Ramp::Polynomial, Normal::Octaves, Rounds::Narrow);
         many(op, 40, recipes, around_zero, &[0.02]);
     }

@@ -79,6 +79,7 @@ static ALL: &[Intrinsic] = &[
     row("sin", &["x"], 1, Kind::Number(f64::sin)),
     elementwise("exp", Operator::Exp),
     elementwise("gelu", Operator::Gelu),
+    elementwise("gelu_tanh", Operator::GeluTanh),
     elementwise("reciprocal", Operator::Reciprocal),
     elementwise("relu", Operator::Relu),
     elementwise("rsqrt", Operator::Rsqrt),

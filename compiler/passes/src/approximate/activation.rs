@@ -16,6 +16,7 @@ use super::Builder;
 use crate::options::PassError;
 
 /// How `E` is followed on `|x| < threshold + COARSE`, fitted for the least largest error.
+#[derive(Clone, Copy)]
 pub struct Ramp {
     threshold: f64,
     scale_bits: i32,
@@ -68,6 +69,10 @@ pub const GELU: &[Ramp] = &[
         bound: 0.0009,
     },
 ];
+
+/// What follows GELU follows its form with `tanh` nearly as well.
+pub const GELU_TANH: &[Ramp] =
+    &[Ramp { bound: 0.0065, ..GELU[0] }, Ramp { bound: 0.0028, ..GELU[1] }, Ramp { bound: 0.0013, ..GELU[2] }];
 
 pub const SILU: &[Ramp] = &[
     Ramp {

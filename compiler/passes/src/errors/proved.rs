@@ -67,7 +67,7 @@ fn carried(op: &Operator, exact: &Graph, node: &Node, worst: &[f64], options: &O
         Square => 2.0 * size(0) * e + e * e,
         Sum { axis } => operand(0).shape[*axis] as f64 * e,
         // The steepest slopes of these.
-        Gelu => 1.13 * e,
+        Gelu | GeluTanh => 1.13 * e,
         Silu => 1.1 * e,
         Sigmoid => 0.25 * e,
         Exp => bound(0).high.exp() * e.exp_m1(),

@@ -7,6 +7,7 @@ use super::interval::Interval;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Function {
     Gelu,
+    GeluTanh,
     Silu,
     Tanh,
     Sigmoid,
@@ -31,6 +32,7 @@ impl Function {
     pub fn name(self) -> &'static str {
         match self {
             Function::Gelu => "gelu",
+            Function::GeluTanh => "gelu_tanh",
             Function::Silu => "silu",
             Function::Tanh => "tanh",
             Function::Sigmoid => "sigmoid",
@@ -43,6 +45,7 @@ impl Function {
     pub fn value(self, x: f64) -> f64 {
         match self {
             Function::Gelu => x * normal(x),
+            Function::GeluTanh => x * sigmoid(inner(x)),
             Function::Silu => x * sigmoid(x),
             Function::Tanh => x.tanh(),
             Function::Sigmoid => sigmoid(x),
@@ -55,7 +58,7 @@ impl Function {
     /// What the function nears far left, and far right.
     pub fn tails(self) -> Option<(Tail, Tail)> {
         match self {
-            Function::Gelu | Function::Silu => Some((Tail::Constant(0.0), Tail::Argument)),
+            Function::Gelu | Function::GeluTanh | Function::Silu => Some((Tail::Constant(0.0), Tail::Argument)),
             Function::Tanh => Some((Tail::Constant(-1.0), Tail::Constant(1.0))),
             Function::Sigmoid => Some((Tail::Constant(0.0), Tail::Constant(1.0))),
             Function::Exp | Function::Reciprocal | Function::Rsqrt => None,
@@ -67,7 +70,7 @@ impl Function {
     pub fn tail_error(self, from: f64) -> f64 {
         assert!(from >= 2.0, "tails from {from} on");
         let error = match self {
-            Function::Gelu | Function::Silu => -self.value(-from),
+            Function::Gelu | Function::GeluTanh | Function::Silu => -self.value(-from),
             Function::Tanh => 1.0 + self.value(-from),
             _ => self.value(-from),
         };
@@ -79,6 +82,7 @@ impl Function {
         match self {
             // At sqrt 2, where the second derivative vanishes.
             Function::Gelu => 1.129,
+            Function::GeluTanh => 1.129,
             Function::Silu => 1.0999,
             Function::Tanh => 1.0,
             Function::Sigmoid => 0.25,
@@ -97,6 +101,16 @@ impl Function {
                 let square = on.square();
                 let density = square.falling(|s| (-s / 2.0).exp(), VALUE_ERROR).scale((2.0 * PI).sqrt().recip());
                 density.times(Interval::point(2.0).minus(square))
+            }
+            // 2s'·w' + x·(s''·w'² + s'·w'') with `w` as in `inner`, s' = s·(1 - s), s'' = s'·(1 - 2s)
+            Function::GeluTanh => {
+                let s = on.rising(|x| sigmoid(inner(x)), VALUE_ERROR);
+                let slope = s.times(one.minus(s));
+                let bend = slope.times(one.minus(s.scale(2.0)));
+                let along = on.square().scale(3.0 * CUBE).plus(one).scale(steepness());
+                let turn = on.scale(6.0 * CUBE * steepness());
+                let both = bend.times(along.square()).plus(slope.times(turn));
+                slope.times(along).scale(2.0).plus(on.times(both))
             }
             // 2s' + x·s'', s' = s·(1 - s), s'' = s'·(1 - 2s)
             Function::Silu => {
@@ -119,6 +133,19 @@ impl Function {
             Function::Rsqrt => on.falling(|x| 0.75 / (x * x * x.sqrt()), VALUE_ERROR),
         }
     }
+}
+
+/// Factor of the cube in GELU's form with `tanh`.
+const CUBE: f64 = 0.044715;
+
+/// `2√(2/π)`
+fn steepness() -> f64 {
+    (8.0 / PI).sqrt()
+}
+
+/// What GELU's form with `tanh` takes the sigmoid of.
+fn inner(x: f64) -> f64 {
+    steepness() * (x + CUBE * x * x * x)
 }
 
 fn sigmoid(x: f64) -> f64 {

@@ -20,8 +20,9 @@ impl Random {
     }
 }
 
-const ALL: [Function; 7] = [
+const ALL: [Function; 8] = [
     Function::Gelu,
+    Function::GeluTanh,
     Function::Silu,
     Function::Tanh,
     Function::Sigmoid,

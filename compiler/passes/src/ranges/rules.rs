@@ -5,8 +5,9 @@ use ptc_ir::graph::{Bound, Grade, Node, NodeId, Op};
 use ptc_plan::float::FloatTensor;
 use ptc_plan::operator::Operator;
 
-/// Where GELU and SiLU are least.
+/// Where GELU, its form with `tanh`, and SiLU are least.
 const GELU_TURN: f64 = -0.751_79;
+const GELU_TANH_TURN: f64 = -0.752_46;
 const SILU_TURN: f64 = -1.278_46;
 /// What single precision may hide at an end.
 const SLACK: f64 = 1e-6;
@@ -47,6 +48,7 @@ pub fn interval(op: &Operator, bounds: &[Bound], graph: &Graph, node: &Node) -> 
         }
         Relu => (x.low.max(0.0), x.high.max(0.0)),
         Gelu => bent(op, x, GELU_TURN),
+        GeluTanh => bent(op, x, GELU_TANH_TURN),
         Silu => bent(op, x, SILU_TURN),
         Tanh => clamped(rising(op, x), -1.0, 1.0),
         Sigmoid => clamped(rising(op, x), 0.0, 1.0),

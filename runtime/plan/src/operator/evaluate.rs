@@ -45,6 +45,7 @@ fn data(op: &Operator, inputs: &[&FloatTensor], shape: &[usize]) -> Vec<f32> {
         Max { axis } => reduce(x, *axis, f64::NEG_INFINITY, max),
         Relu => map(x, |x| max(x, 0.0)),
         Gelu => map(x, special::gelu),
+        GeluTanh => map(x, special::gelu_tanh),
         Silu => map(x, |x| x * special::sigmoid(x)),
         Tanh => map(x, f64::tanh),
         Sigmoid => map(x, special::sigmoid),

@@ -28,6 +28,7 @@ fn of_one(op: &Operator, x: &[usize]) -> Result<Vec<usize>, String> {
         | Square
         | Relu
         | Gelu
+        | GeluTanh
         | Silu
         | Tanh
         | Sigmoid

@@ -67,6 +67,11 @@ fn gelu_keeps_its_bound() {
 }
 
 #[test]
+fn gelu_by_tanh_keeps_its_bound() {
+    check(GELU_TANH, |x| crate::fit::function::Function::GeluTanh.value(x), 12);
+}
+
+#[test]
 fn silu_keeps_its_bound() {
     check(SILU, silu, 12);
 }

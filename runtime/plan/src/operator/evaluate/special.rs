@@ -1,6 +1,6 @@
 //! Functions that the standard library lacks.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
 pub fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -9,6 +9,11 @@ pub fn sigmoid(x: f64) -> f64 {
 /// `x · Φ(x)` with the exact error function.
 pub fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + erf(x * FRAC_1_SQRT_2))
+}
+
+/// GELU after Hendrycks and Gimpel 2016, with the hyperbolic tangent.
+pub fn gelu_tanh(x: f64) -> f64 {
+    0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044715 * x * x * x)).tanh())
 }
 
 /// The error function to about 1e-15: `2/sqrt(π) · exp(-x²) · Σ 2^n x^(2n+1) / (1·3·5···(2n+1))` (Abramowitz and Stegun
