@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ptc_ring::Seed;
 use zeroize::Zeroizing;
@@ -47,14 +48,16 @@ impl Key {
     }
 }
 
-/// Of two processes that make the file at once, one succeeds, and nobody reads a part.
+/// Of several that make the file at once, processes or threads, one succeeds, and nobody reads a part.
 fn make(path: &Path, key: &[u8; 32]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let part = folder.join(format!(".pool-key-{}.part", std::process::id()));
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    let part = folder.join(format!(".pool-key-{}-{made}.part", std::process::id()));
     let written = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
         file.write_all(key)?;

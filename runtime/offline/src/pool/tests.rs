@@ -284,3 +284,14 @@ fn folders_and_keys_that_others_may_open_are_refused() {
     }
     check_error(Key::open(&place.folder.path().join("none")), &["none", "--pool-key"]);
 }
+
+#[test]
+fn threads_that_make_a_key_at_once_all_have_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys").join("key");
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..16).map(|_| scope.spawn(|| Key::open_or_make(&path).is_ok())).collect();
+        all.into_iter().for_each(|made| assert!(made.join().unwrap()));
+    });
+    assert_eq!(std::fs::read_dir(folder.path().join("keys")).unwrap().count(), 1, "no part is left");
+}
