@@ -292,8 +292,8 @@ fn assumptions(trust: Trust) -> Vec<&'static str> {
              and may learn more.",
             "The dealer sees no weights, no input and no result. It makes all masks: together with either party it can \
              read the other's data, so it must collude with neither.",
-            "Nobody reads along: connections are not encrypted here, and who sees the dealer's and the parties' traffic \
-             can do what dealer and party together can.",
+            "Nobody reads along: between machines connections are encrypted to pinned keys; on loopback they may be plain, \
+             and who sees the dealer's and the parties' traffic there can do what dealer and party together can.",
             "Masks come from AES in counter mode, so privacy is computational, 128 bits.",
             "Both parties know the plan: sizes, the kinds of layers, rings, and the bounds that calibration found in the \
              owner's weights and samples.",

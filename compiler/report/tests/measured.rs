@@ -37,7 +37,7 @@ fn trace(plan: &Plan, party: usize) -> Trace {
             received_bytes: bytes(1 - party),
         }
     };
-    let phase = Phase { phase: "online".into(), rounds: 24, sent_bytes: 1, received_bytes: 2, us: 24_000 };
+    let phase = Phase { phase: "online".into(), rounds: 25, sent_bytes: 1, received_bytes: 2, us: 25_000 };
     Trace {
         head: Head { version: VERSION, party, plan: hash(plan), queries: 1 },
         phases: vec![phase],
@@ -86,11 +86,11 @@ fn bytes_are_as_predicted_or_flagged() {
     let plan = layers();
     let report = explained(&plan, vec![trace(&plan, 0), trace(&plan, 1)]);
     let measured = report.measured.as_ref().expect("a run");
-    assert_eq!((measured.difference_count, measured.rounds.len()), (0, 24));
-    assert_eq!(measured.online_us, 24_000.0);
+    assert_eq!((measured.difference_count, measured.rounds.len()), (0, 25));
+    assert_eq!(measured.online_us, 25_000.0);
     // A round's link time goes to the steps that share it.
     let link: f64 = measured.kinds.iter().map(|kind| kind.link_us).sum();
-    assert!((link - 24.0 * 900.0).abs() < 0.05 * link, "{link}");
+    assert!((link - 25.0 * 900.0).abs() < 0.05 * link, "{link}");
     assert!(report.text().contains("as predicted, to the byte") && report.html().contains("class=\"verdict good\""));
 
     let mut wrong = trace(&plan, 1);

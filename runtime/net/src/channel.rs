@@ -25,6 +25,39 @@ pub trait Channel: Send {
 
     /// Of all frames so far, in each direction. A channel over another one passes on that of the other.
     fn transcript(&self) -> Transcript;
+
+    /// What tells this connection from every other. Nothing where it is not encrypted.
+    fn binding(&self) -> Binding {
+        Binding::default()
+    }
+
+    /// Bytes beside the frames. None where nothing is encrypted.
+    fn overhead(&self) -> Overhead {
+        Overhead::default()
+    }
+}
+
+/// An encrypted connection: keying material that only its two ends have, and their public keys. Zeros where it is plain.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Binding {
+    pub exporter: [u8; 32],
+    pub own: [u8; 32],
+    pub peer: [u8; 32],
+}
+
+/// What encryption adds to frames: records and the handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overhead {
+    pub sent: u64,
+    pub received: u64,
+}
+
+impl std::ops::Add for Overhead {
+    type Output = Overhead;
+
+    fn add(self, other: Overhead) -> Overhead {
+        Overhead { sent: self.sent + other.sent, received: self.received + other.received }
+    }
 }
 
 /// What has gone through a channel, frame headers included.
@@ -84,6 +117,14 @@ macro_rules! forward {
 
             fn transcript(&self) -> Transcript {
                 (**self).transcript()
+            }
+
+            fn binding(&self) -> Binding {
+                (**self).binding()
+            }
+
+            fn overhead(&self) -> Overhead {
+                (**self).overhead()
             }
         }
     )*};

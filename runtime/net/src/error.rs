@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use crate::key::PublicKey;
+
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
     #[error("the peer closed the connection while {0} was expected\nhint: its own message tells why")]
@@ -13,6 +15,12 @@ pub enum PeerError {
         seconds(.idle)
     )]
     Stalled { waiting: String, idle: Duration },
+    #[error(
+        "the peer is too slow: {waiting} was not complete within {}\n\
+         hint: a link of at least 1 Mbit/s is needed, or a longer time limit",
+        seconds(.limit)
+    )]
+    TooSlow { waiting: String, limit: Duration },
     #[error("the peer sent a message of {found} bytes where {expected} were expected\n{SAME}")]
     WrongLength { expected: usize, found: usize },
     #[error("the peer sent message {found} where message {expected} was expected\n{SAME}")]
@@ -27,6 +35,28 @@ pub enum PeerError {
          hint: something between the two changes messages; give both sides keys (`ptc keys`) and run again"
     )]
     TranscriptsDiffer,
+    #[error(
+        "the peer's key is {key}, and {expected} was expected\n\
+         hint: if this is the key of who you mean, `ptc keys trust NAME {key}` and `--peer NAME` let it in"
+    )]
+    UnknownKey { key: PublicKey, expected: String },
+    #[error(
+        "the peer does not let this side's key in\n\
+         hint: on the peer's machine `ptc keys trust NAME {0}` and `--peer NAME` do"
+    )]
+    KeyRefused(PublicKey),
+    #[error(
+        "the peer speaks without encryption, and this side with it\n\
+         hint: the other side needs `--peer` with this side's key, or neither has it, on one machine"
+    )]
+    Plain,
+    #[error(
+        "the peer speaks with encryption, and this side without it\n\
+         hint: this side needs `--peer` with the other's key, or neither has it, on one machine"
+    )]
+    Encrypted,
+    #[error("the encrypted connection failed: {0}\n{SAME}")]
+    Tls(String),
     #[error("a message of {0} bytes does not fit a frame of at most 4 GiB")]
     MessageTooLarge(usize),
     #[error("no connection to {address} within {}: {reason}\nhint: start the other side, or check the address", seconds(.waited))]

@@ -58,6 +58,11 @@ impl Ledger {
         self.hashes.now()
     }
 
+    /// Whether nothing has come yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.counters.received == 0
+    }
+
     pub(crate) fn round(&mut self, out: usize, expect: usize) {
         self.counters.rounds += u64::from(out > 0 || expect > 0);
     }

@@ -178,7 +178,7 @@ fn a_peer_that_takes_in_what_it_is_sent_is_not_silent() {
     let size = 256 * CHUNK;
     let start = std::time::Instant::now();
     let reader = thread::spawn(move || {
-        let (mut stream, mut chunk) = (b.stream.try_clone().unwrap(), vec![0; CHUNK]);
+        let (mut stream, mut chunk) = (b.wire.stream.try_clone().unwrap(), vec![0; CHUNK]);
         stream.read_exact(&mut chunk[..HEADER]).unwrap();
         for _ in 0..size / CHUNK {
             stream.read_exact(&mut chunk).unwrap();

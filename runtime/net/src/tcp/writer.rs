@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel}
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{lost, timed_out};
+use super::{lost, timed_out, whole};
 use crate::error::PeerError;
 use crate::frame::HEADER;
 
@@ -34,16 +34,22 @@ impl Limit {
     }
 }
 
-/// A frame and how much of it has gone.
+/// A frame, plain or encrypted, and how much of it has gone.
 pub(super) struct Unsent {
     header: [u8; HEADER],
     payload: Vec<u8>,
+    /// Of header and payload together.
     gone: usize,
 }
 
 impl Unsent {
     pub(super) fn new(header: [u8; HEADER], payload: Vec<u8>) -> Unsent {
         Unsent { header, payload, gone: 0 }
+    }
+
+    /// What has its header within.
+    pub(super) fn sealed(bytes: Vec<u8>) -> Unsent {
+        Unsent { header: [0; HEADER], payload: bytes, gone: HEADER }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -126,14 +132,18 @@ fn write_all(
     limit: &Limit,
 ) -> Result<(), PeerError> {
     for mut message in messages {
-        let (mut last, mut moved) = (message.gone, Instant::now());
+        let begun = Instant::now();
+        let (mut last, mut moved) = (message.gone, begun);
         while !message.write_what_fits(&mut stream, sent)? {
             let idle = limit.get();
+            let waiting = || format!("sending a message of {} bytes after {last}", message.len());
+            if begun.elapsed() >= whole(idle, message.len()) {
+                return Err(PeerError::TooSlow { waiting: waiting(), limit: whole(idle, message.len()) });
+            }
             if message.gone > last {
                 (last, moved) = (message.gone, Instant::now());
             } else if moved.elapsed() >= idle {
-                let waiting = format!("sending a message of {} bytes after {last}", message.len());
-                return Err(PeerError::Stalled { waiting, idle });
+                return Err(PeerError::Stalled { waiting: waiting(), idle });
             }
         }
         left.fetch_sub(1, Ordering::AcqRel);
