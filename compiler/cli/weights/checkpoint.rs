@@ -19,8 +19,6 @@ const ONE_FILE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
 pub struct Checkpoint {
-    /// As it was given.
-    pub path: PathBuf,
     files: Vec<Part>,
     pub tensors: BTreeMap<String, Place>,
 }
@@ -64,7 +62,7 @@ fn read_index(path: &Path) -> Result<header::Index, WeightsError> {
 
 impl Checkpoint {
     pub fn open(path: &Path) -> Result<Checkpoint, WeightsError> {
-        let mut checkpoint = Checkpoint { path: path.into(), files: vec![], tensors: BTreeMap::new() };
+        let mut checkpoint = Checkpoint { files: vec![], tensors: BTreeMap::new() };
         for (at, file) in files(path)?.into_iter().enumerate() {
             let (part, header) = open(&file)?;
             for (name, info) in header.tensors {

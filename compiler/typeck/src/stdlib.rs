@@ -6,6 +6,11 @@ const FILES: &[(&str, &str)] = &[
     ("nn", include_str!("../../../stdlib/nn.ptx")),
     ("attention", include_str!("../../../stdlib/attention.ptx")),
     ("bert", include_str!("../../../stdlib/bert.ptx")),
+    ("gpt2", include_str!("../../../stdlib/gpt2.ptx")),
+    ("llama", include_str!("../../../stdlib/llama.ptx")),
+    ("vit", include_str!("../../../stdlib/vit.ptx")),
+    ("distilbert", include_str!("../../../stdlib/distilbert.ptx")),
+    ("mpnet", include_str!("../../../stdlib/mpnet.ptx")),
 ];
 
 pub const PRELUDE: &str = "prelude";
