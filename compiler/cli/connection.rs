@@ -8,7 +8,7 @@ use ptc_net::{Channel, PeerError, tcp};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Meeting {
     #[command(flatten)]
     pub address: Address,
@@ -21,7 +21,7 @@ pub struct Meeting {
     pub timeout: u64,
 }
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Address {
     /// Wait for the other party here.

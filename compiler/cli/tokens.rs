@@ -60,6 +60,11 @@ impl Tokens {
         Ok(Tokens { tokenizer, pad })
     }
 
+    /// What fills the places behind a text.
+    pub fn pad(&self) -> u32 {
+        self.pad
+    }
+
     /// The arrays for the entry's inputs (name, kind, shape) of tokens and of bits; others are not this text's.
     pub fn inputs(
         &self,

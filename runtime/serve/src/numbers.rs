@@ -208,10 +208,7 @@ mod tests {
         }
         numbers.query();
         for seconds in [0.002, 0.003, 100.0] {
-            numbers.phase(
-                Name::Online,
-                Phase { traffic: Counters { rounds: 2, sent: 10, received: 20 }, seconds },
-            );
+            numbers.phase(Name::Online, Phase { traffic: Counters { rounds: 2, sent: 10, received: 20 }, seconds });
         }
         let now = Now {
             sessions: 1,
