@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("runtime/serve", &["plan", "kernels", "net", "offline", "exec"]),
     ("compiler/syntax", &[]),
     ("compiler/import", &["syntax"]),
-    ("compiler/lsp", &["plan", "syntax", "typeck", "lower", "ir", "passes", "codegen", "cost", "driver"]),
+    ("compiler/lsp", &["plan", "syntax", "typeck", "lower", "ir", "passes", "codegen", "cost", "driver", "report"]),
     ("compiler/ir", &["plan"]),
     ("compiler/typeck", &["syntax", "plan"]),
     ("compiler/lower", &["syntax", "typeck", "ir", "plan"]),

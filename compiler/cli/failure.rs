@@ -1,6 +1,7 @@
 //! Why a command ended without its result.
 
 use ptc_driver::Failure as SourceFailure;
+use ptc_syntax::diagnostic::render;
 
 use crate::messages;
 
@@ -20,6 +21,16 @@ impl Failure {
 
     pub fn source(failure: SourceFailure) -> Failure {
         Failure::Source(Box::new(failure))
+    }
+
+    /// What is told, as text without colours and without the word before it.
+    pub fn text(&self) -> String {
+        match self {
+            Failure::Source(failure) => render(&failure.diagnostics, &failure.sources),
+            Failure::Message { message, hint: Some(hint) } => format!("{message}\nhint: {hint}"),
+            Failure::Message { message, hint: None } => message.clone(),
+            Failure::Told => String::new(),
+        }
     }
 
     pub fn tell(&self) {

@@ -29,7 +29,7 @@ pub struct ModelArguments {
     pub tolerance: Option<f64>,
 }
 
-fn dim(text: &str) -> Result<(String, u64), String> {
+pub fn dim(text: &str) -> Result<(String, u64), String> {
     let (name, size) = text.split_once('=').ok_or("expected NAME=SIZE, for example S=32")?;
     let size =
         size.parse().map_err(|_| format!("`{size}` is not a size; expected a whole number, for example {name}=32"))?;

@@ -17,7 +17,7 @@ pub mod report;
 mod sums;
 mod text;
 pub mod trace;
-mod units;
+pub mod units;
 mod ways;
 pub mod why;
 

@@ -354,22 +354,9 @@ impl<'p> Walk<'p, '_> {
             ExprKind::Index(of, _) => self.module_of(of),
             ExprKind::Name(name) => match self.local(name) {
                 Some((_, module)) => *module,
-                None => self.field_module(self.item, name),
+                None => field_module(self.program, self.item, name),
             },
-            ExprKind::Field(of, name) => self.field_module(self.module_of(of)?, &name.text),
-            _ => None,
-        }
-    }
-
-    fn field_module(&self, item: ItemId, name: &str) -> Option<ItemId> {
-        let field = self.program.fields(item).iter().find(|field| field.name.text == name)?;
-        let mut ty = &field.ty;
-        while let FieldType::Array { element, .. } = ty {
-            ty = element;
-        }
-        let FieldType::Module { name, .. } = ty else { return None };
-        match self.program.resolve(item.unit, &name.text) {
-            Some(Entity::Module(module)) => Some(module),
+            ExprKind::Field(of, name) => field_module(self.program, self.module_of(of)?, &name.text),
             _ => None,
         }
     }
@@ -422,4 +409,33 @@ fn chosen(program: &Program, candidates: &[FunctionId], arguments: Option<usize>
     let fits = |id: &&FunctionId| Some(program.function(**id).parameters.len()) == arguments;
     let id = candidates.iter().find(fits).or_else(|| candidates.first())?;
     Some(function_target(program.function(*id), Kind::Function))
+}
+
+/// The fields that a value's name leads through from the model on: `blocks.0.attend.scores` through `blocks` and `attend`.
+pub fn fields_along(program: &Program, name: &str) -> Vec<Span> {
+    let Some(root) = program.units.get(program.root.0) else { return vec![] };
+    let model = root.tree.items.iter().position(|item| matches!(item, Item::Model(_)));
+    let mut item = model.map(|item| ItemId { unit: program.root, item });
+    let mut found = vec![];
+    for part in name.split('.').filter(|part| part.parse::<usize>().is_err()) {
+        let Some(within) = item else { break };
+        let Some(field) = program.fields(within).iter().find(|field| field.name.text == part) else { break };
+        found.push(field.name.span);
+        item = field_module(program, within, part);
+    }
+    found
+}
+
+/// The module that a field is, or that the elements of its array are.
+fn field_module(program: &Program, item: ItemId, name: &str) -> Option<ItemId> {
+    let field = program.fields(item).iter().find(|field| field.name.text == name)?;
+    let mut ty = &field.ty;
+    while let FieldType::Array { element, .. } = ty {
+        ty = element;
+    }
+    let FieldType::Module { name, .. } = ty else { return None };
+    match program.resolve(item.unit, &name.text) {
+        Some(Entity::Module(module)) => Some(module),
+        _ => None,
+    }
 }
