@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PTC := target/release/ptc
 DEBIAN := llvm-19-dev gcc
 
-.PHONY: all setup build demo demo-minilm test test-random bench lint clean
+.PHONY: all setup build demo demo-minilm test test-random test-load test-openai bench lint clean
 
 all: build
 
@@ -35,6 +35,14 @@ test: setup
 # Ten thousand random graphs through every pass, each held against its certified error.
 test-random: setup
 	PTC_RANDOM_GRAPHS=10000 cargo test --release -p ptc-passes --test random
+
+# Sixteen clients at once, five hundred sessions, one in five killed: no leak, no wrong answer.
+test-load: build
+	python3 tests/load/load.py $(PTC)
+
+# The official `openai` package against the gateway; fetches it from PyPI once.
+test-openai: build
+	python3 tests/openai/test_openai.py $(PTC)
 
 # Side by side with other systems where they are installed; see benches/README.md.
 bench: build
