@@ -44,6 +44,28 @@ test-load: build
 test-openai: build
 	python3 tests/openai/test_openai.py $(PTC)
 
+# Functions on secrets, with the secrets marked undefined: no branch and no address depends on them.
+test-constant-time: setup
+	scripts/constant_time.sh
+
+# Every target for a minute, or `make fuzz TARGET=parser SECONDS=600`; see fuzz/README.md.
+SECONDS ?= 60
+fuzz: setup
+	scripts/fuzz.sh "$(TARGET)" $(SECONDS)
+
+# The runtime's tests under the address and leak sanitizers.
+sanitize: setup
+	scripts/sanitize.sh
+
+# The tests of pure rooms, interpreted; needs a nightly toolchain.
+miri: setup
+	scripts/miri.sh
+
+# Licences, advisories, sources of everything that is linked.
+audit:
+	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
+	cargo deny check
+
 # Side by side with other systems where they are installed; see benches/README.md.
 bench: build
 	benches/run.sh $(PTC)

@@ -10,6 +10,7 @@ mod encryption;
 mod every;
 mod frames;
 mod graphs;
+mod imports;
 mod peer;
 mod plans;
 mod pools;
@@ -30,12 +31,16 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pipeline", graphs::pipeline),
     ("plan", plans::plan),
     ("frames", frames::frames),
+    ("tls", frames::tls),
+    ("keys", frames::keys),
     ("session", sessions::dealt),
     ("alone", sessions::alone),
     ("dealer", sessions::guests),
     ("transfers", transfers::transfers),
     ("encryption", encryption::encryption),
     ("pool", pools::pools),
+    ("weights", imports::weights),
+    ("config", imports::config),
 ];
 
 /// The target of this name.
