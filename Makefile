@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PTC := target/release/ptc
 DEBIAN := llvm-19-dev gcc
 
-.PHONY: all setup build demo demo-minilm test test-random test-load test-openai bench lint clean
+.PHONY: all setup build demo demo-minilm test test-random test-constant-time fuzz sanitize miri audit test-load test-openai bench lint clean
 
 all: build
 
