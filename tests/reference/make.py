@@ -11,9 +11,9 @@ are the padding's. Weights are larger than those of an untrained model, and norm
 axis, a lost bias or a swapped half shows. What is stored narrow (f16, bf16) is computed in f32 from the stored numbers.
 """
 
+import copy
 import json
 import random
-import shutil
 import sys
 from pathlib import Path
 
@@ -112,13 +112,16 @@ def make(family):
     folder.mkdir(exist_ok=True)
     for old in list(folder.glob("*.safetensors")) + list(folder.glob("*.index.json")):
         old.unlink()
-    model.to(stored).save_pretrained(folder, max_shard_size=largest)
+    copy.deepcopy(model).to(stored).save_pretrained(folder, max_shard_size=largest)
     (folder / "generation_config.json").unlink(missing_ok=True)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
     if family == "llama":
         older_config(folder / "config.json")
-    model.to(torch.float32)
+    with torch.no_grad():
+        # Of the parameters alone: tables of angles are computed, not stored.
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(stored))
     if family == "mpnet":
         sentence_transformer(folder)
     generator = random.Random(family)
