@@ -50,6 +50,17 @@ pub fn read(path: &Path) -> Result<FloatTensor, ArrayError> {
     tensor(array).map_err(|problem| malformed(&place, problem))
 }
 
+/// An array that a program has, in the bytes of a `.npy` file.
+pub fn of_npy(name: &str, bytes: &[u8]) -> Result<FloatTensor, ArrayError> {
+    let malformed = |problem| ArrayError::Malformed { place: name.to_string(), problem, hint: npy::HINT };
+    npy::parse(bytes).map_err(malformed)
+}
+
+/// The bytes of a `.npy` file.
+pub fn npy_bytes(array: &FloatTensor) -> Vec<u8> {
+    npy::bytes(array)
+}
+
 /// One JSON object of arrays by name: a line of samples, or what [`json`] makes.
 pub fn named_tensors(text: &str) -> Result<BTreeMap<String, FloatTensor>, ArrayError> {
     let arrays: BTreeMap<String, Array<f64>> = serde_json::from_str(text).map_err(|error| ArrayError::Malformed {

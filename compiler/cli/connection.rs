@@ -1,7 +1,7 @@
 //! How a party finds the other one: addresses, how long to look, how long to bear silence.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ptc_net::{Channel, PeerError, tcp};
 
@@ -39,6 +39,11 @@ impl Meeting {
 
     fn idle(&self) -> Duration {
         Duration::from_secs(self.timeout.max(1))
+    }
+
+    /// Whether somebody who said `--wait` still waits for a place at a server that has none.
+    pub fn waits(&self, since: Instant) -> bool {
+        self.wait.is_some_and(|seconds| since.elapsed() < Duration::from_secs(seconds))
     }
 
     /// Where the other party comes in, on the side that listens.

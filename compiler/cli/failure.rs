@@ -1,6 +1,10 @@
 //! Why a command ended without its result.
 
+use std::any::Any;
+
 use ptc_driver::Failure as SourceFailure;
+use ptc_exec::RunError;
+use ptc_net::PeerError;
 use ptc_syntax::diagnostic::render;
 
 use crate::messages;
@@ -8,6 +12,8 @@ use crate::messages;
 pub enum Failure {
     /// Errors in a model's source, shown in place.
     Source(Box<SourceFailure>),
+    /// The other side, or the way to it, is at fault.
+    Peer(String),
     /// Everything else: what happened, and what to do.
     Message { message: String, hint: Option<String> },
     /// Already told.
@@ -28,7 +34,7 @@ impl Failure {
         match self {
             Failure::Source(failure) => render(&failure.diagnostics, &failure.sources),
             Failure::Message { message, hint: Some(hint) } => format!("{message}\nhint: {hint}"),
-            Failure::Message { message, hint: None } => message.clone(),
+            Failure::Message { message, hint: None } | Failure::Peer(message) => message.clone(),
             Failure::Told => String::new(),
         }
     }
@@ -37,14 +43,25 @@ impl Failure {
         match self {
             Failure::Source(failure) => messages::diagnostics(&failure.diagnostics, &failure.sources),
             Failure::Message { message, hint } => messages::error(None, message, hint.as_deref()),
+            Failure::Peer(message) => messages::error(None, message, None),
             Failure::Told => {}
         }
     }
 }
 
 /// Errors of the rooms below say their own fix on a `hint:` line.
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure::Message { message: error.to_string(), hint: None }
+        let message = error.to_string();
+        if is_of_peer(&error) { Failure::Peer(message) } else { Failure::Message { message, hint: None } }
     }
+}
+
+/// Whether what went wrong is not this side's own doing.
+fn is_of_peer(error: &dyn Any) -> bool {
+    let of_session = |error: &RunError| {
+        use RunError::*;
+        !matches!(error, Plan(_) | Pool(_) | Trust(_) | TooManyQueries(_) | Parameters(_) | Inputs(_))
+    };
+    error.is::<PeerError>() || error.downcast_ref::<RunError>().is_some_and(of_session)
 }

@@ -33,6 +33,9 @@ pub struct Given {
     /// A file with a query in each line: an object of arrays by input, {"x": {"shape": [2], "data": [1, 2]}}.
     #[arg(long = "inputs", value_name = "FILE.jsonl", conflicts_with_all = ["text", "texts"])]
     pub lines: Option<PathBuf>,
+    /// Arrays that a program gives instead of files.
+    #[arg(skip)]
+    pub arrays: Tensors,
 }
 
 fn input(text: &str) -> Result<(String, PathBuf), String> {
@@ -43,7 +46,7 @@ fn input(text: &str) -> Result<(String, PathBuf), String> {
 impl Given {
     /// The tensors of each query. `taken` are the inputs that this party gives.
     pub fn queries(&self, taken: &[&Input]) -> Result<Vec<Tensors>, Failure> {
-        let mut arrays = Tensors::new();
+        let mut arrays = self.arrays.clone();
         for (name, path) in &self.inputs {
             if arrays.insert(name.clone(), arrays::read(path)?).is_some() {
                 return Err(Failure::new(format!("input `{name}` is given twice"), "give each input once"));

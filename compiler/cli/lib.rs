@@ -17,6 +17,7 @@ mod graph;
 mod guard;
 mod http;
 mod labels;
+pub mod library;
 mod measure;
 mod messages;
 mod meter;

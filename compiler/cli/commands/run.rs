@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use ptc_exec::RunError;
 use ptc_exec::batch;
 use ptc_exec::pooled;
 use ptc_exec::prepare::prepare;
@@ -24,6 +26,7 @@ use crate::failure::Failure;
 use crate::given::Given;
 use crate::pool::KeyArguments;
 use crate::progress::Progress;
+use crate::stats::Stats;
 use crate::{arrays, cache, files, labels, messages, pool, stats, trace, weights};
 
 /// Run one party of a plan: 0 holds the weights, 1 the input
@@ -65,6 +68,15 @@ pub struct Arguments {
     pub trace: Option<PathBuf>,
     #[command(flatten)]
     pub backend: BackendArguments,
+    /// The plan that a program has instead of a file.
+    #[arg(skip)]
+    pub built: Option<Arc<Plan>>,
+}
+
+/// What a session ends with: a query's results, one after the other.
+pub struct Answers {
+    pub results: Vec<Tensors>,
+    pub measured: Stats,
 }
 
 #[derive(clap::Args)]
@@ -86,12 +98,24 @@ pub fn party(text: &str) -> Result<Party, String> {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { party, .. } = arguments;
+    let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
+    let Answers { results, measured } = answers(&arguments)?;
+    publish(&results, arguments.output.as_deref(), labels.as_deref())?;
+    measured.tell();
+    Ok(())
+}
+
+/// One party's session, to its end.
+pub fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
+    let party = arguments.party;
     // Everything that can be wrong on this side is found before the other side is asked for.
     if let Some(output) = &arguments.output {
         arrays::form(output)?;
     }
-    let plan = Arc::new(read_plan(&arguments.plan)?);
+    let plan = match &arguments.built {
+        Some(plan) => plan.clone(),
+        None => Arc::new(read_plan(&arguments.plan)?),
+    };
     let dealer = match &arguments.pool {
         // Where the pool has all, nobody deals; where it has not, the session says so.
         Some(_) if arguments.dealer.is_none() => None,
@@ -101,7 +125,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(path) => Some(pooled::open(path, &arguments.key.open()?, &plan, party)?),
         None => None,
     };
-    let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
     let inputs = batch::inputs(&plan);
     let own: Vec<&Input> = inputs.iter().filter(|input| input.owner.knows(party)).collect();
     let queries = match own.as_slice() {
@@ -128,13 +151,22 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             Role::Client { plan: plan.clone(), backend, cache: &folder, queries }
         }
     };
-    let peer = progress.watch(arguments.meeting.find(door, &progress)?);
     let meeting = &arguments.meeting;
     let mut dial =
         dealer.map(|address| || -> Result<Box<dyn Channel>, _> { Ok(progress.watch(meeting.dial(address)?)) });
-    let dial = dial.as_mut().map(|dial| dial as Dial);
-    let purpose = Purpose::Run { pool };
-    let mut session = Session::open_for(purpose, role, peer, dial, &mut |stage| progress.stage(stage))?;
+    let (since, mut door, mut pool) = (Instant::now(), door, pool);
+    let mut session = loop {
+        let peer = progress.watch(meeting.find(door.take(), &progress)?);
+        let dial = dial.as_mut().map(|dial| dial as Dial);
+        let purpose = Purpose::Run { pool: pool.take() };
+        match Session::open_for(purpose, role.clone(), peer, dial, &mut |stage| progress.stage(stage)) {
+            // A server of many that is full. The pool went with the attempt.
+            Err(RunError::TurnedAway(_)) if arguments.pool.is_none() && meeting.waits(since) => {
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            opened => break opened?,
+        }
+    };
     session.statistics.steps.trace = arguments.trace.as_ref().map(|_| Trace::default());
     let mut results = vec![];
     // The client knows how many there are; what the server gives is the same for each.
@@ -161,9 +193,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let trace = trace::of_session(party, &plan, &session.statistics);
         files::write(path, trace.to_lines().as_bytes())?;
     }
-    publish(&results, arguments.output.as_deref(), labels.as_deref())?;
-    measured.tell();
-    Ok(())
+    Ok(Answers { results, measured })
 }
 
 /// The dealer's address, for a plan that has one.

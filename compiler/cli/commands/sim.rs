@@ -68,6 +68,12 @@ struct Drift {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (outcome, guard) = outcome(&arguments)?;
+    outcome.report(&arguments, &guard)
+}
+
+/// Both parties' queries, beside floating point.
+pub fn outcome(arguments: &Arguments) -> Result<(Outcome, Guard), Failure> {
     if let Some(output) = &arguments.output {
         arrays::form(output)?;
     }
@@ -84,7 +90,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     request.passes.recipes = recipes;
     let exact = ptc_driver::graph(model, &text, &request, Some(ptc_passes::EXACT_UNTIL)).map_err(Failure::source)?;
     let mut guard = Guard::new(&plan, &graph, &exact, &generated.nodes);
-    let parameters = parameters(&arguments, &source)?;
+    let parameters = parameters(arguments, &source)?;
     let queries = arguments.given.queries(&taken)?;
     let mut outcome = Outcome::default();
     for run in 0..batch::runs(&plan, queries.len()) {
@@ -102,7 +108,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         outcome.end(&plan, &graph, simulated, &expected, drifts, &mut guard, arguments.drift);
     }
     outcome.results = batch::split(&plan, std::mem::take(&mut outcome.results), queries.len());
-    outcome.report(&arguments, &guard)
+    outcome.expected = batch::split(&plan, std::mem::take(&mut outcome.expected), queries.len());
+    Ok((outcome, guard))
 }
 
 /// The results of a run's queries in floating point, stacked as the plan stacks them.
@@ -123,11 +130,16 @@ fn expected(
 }
 
 #[derive(Default)]
-struct Outcome {
-    faults: Vec<String>,
-    results: Vec<Tensors>,
+pub struct Outcome {
+    /// Values that are not what their step should have made of its inputs.
+    pub faults: Vec<String>,
+    /// By query.
+    pub results: Vec<Tensors>,
+    /// In floating point.
+    pub expected: Vec<Tensors>,
     table: String,
-    json: String,
+    /// The client's statistics.
+    pub json: String,
     failed: bool,
 }
 
@@ -231,6 +243,8 @@ impl Outcome {
             (self.table, self.json) = (stats.table(), stats.json());
         }
         self.results.push(found);
+        let names = graph.outputs.iter().map(|output| output.name.clone());
+        self.expected.push(names.zip(expected.iter().cloned()).collect());
     }
 
     fn report(self, arguments: &Arguments, guard: &Guard) -> Result<(), Failure> {
