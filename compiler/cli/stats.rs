@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ptc_exec::statistics::{Phase, Predicted, QuerySeconds, Statistics};
 use ptc_net::Counters;
+use ptc_net::channel::Overhead;
 use ptc_plan::Plan;
 use ptc_plan::step::Party;
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub struct Stats {
     /// Of the offline seconds, where two parties alone prepare: what they went into. Parts run side by side.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     source_seconds: BTreeMap<&'static str, f64>,
+    /// What TLS adds to all phases: records and the handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Added>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
 }
@@ -38,6 +42,12 @@ struct Phases {
     weights: Cost,
     offline: Cost,
     online: Cost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Added {
+    sent_bytes: u64,
+    received_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -83,6 +93,8 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
         online: cost(&measured.online, Some(predicted.online)),
     };
     let seconds = |query: &QuerySeconds| Query { offline_seconds: query.offline, online_seconds: query.online };
+    let Overhead { sent: sent_bytes, received: received_bytes } = measured.encryption;
+    let added = Added { sent_bytes, received_bytes };
     let mut computing_seconds = BTreeMap::new();
     for (step, seconds) in plan.steps.iter().zip(&measured.steps.steps) {
         *computing_seconds.entry(step.op.name()).or_insert(0.0) += seconds;
@@ -97,6 +109,7 @@ pub fn collect(party: Party, plan: &Plan, measured: &Statistics, predicted: &Pre
         waiting_seconds: measured.steps.waiting,
         computing_seconds,
         source_seconds: measured.source.iter().copied().collect(),
+        tls: (measured.encryption != Overhead::default()).then_some(added),
         peak_memory_bytes: peak_memory_bytes(),
     }
 }
@@ -126,6 +139,9 @@ impl Stats {
             if let Some(predicted) = predicted.filter(|predicted| predicted != traffic) {
                 lines.push(format!("{}  predicted", row("", &predicted)));
             }
+        }
+        if let Some(Added { sent_bytes, received_bytes }) = self.tls {
+            lines.push(format!("encryption adds {} sent and {} received", size(sent_bytes), size(received_bytes)));
         }
         if !self.source_seconds.is_empty() {
             lines.push(format!("offline seconds, side by side: {}", self.longest().join(", ")));
@@ -198,6 +214,7 @@ mod tests {
             weights: phase(counters(0, 0, 40), 0.25),
             offline: phase(counters(0, 40, 123_456), 1.0),
             online: phase(counters(7, 2_000_000, 3_000_000), 2.0),
+            encryption: Overhead { sent: 900, received: 1_000 },
             queries: 1,
             pooled: 0,
             each_query: vec![QuerySeconds { offline: 1.0, online: 2.0 }],
@@ -225,6 +242,7 @@ mod tests {
         assert_eq!(json["peak_memory_bytes"], 1 << 20);
         assert_eq!(json["computing_seconds"], serde_json::json!({ "mul": 0.625, "square": 0.25 }));
         assert_eq!(json["source_seconds"], serde_json::json!({ "extension": 0.25, "waiting": 0.5 }));
+        assert_eq!(json["tls"], serde_json::json!({ "sent_bytes": 900, "received_bytes": 1_000 }));
         assert_eq!(json["waiting_seconds"], 1.0);
         assert_eq!(json["each_query"], serde_json::json!([{ "offline_seconds": 1.0, "online_seconds": 2.0 }]));
     }
@@ -238,6 +256,7 @@ weights          0         0 B        40 B    0.25 s  as predicted
 offline          0        40 B   123.46 kB    1.00 s  as predicted
 online           7     2.00 MB     3.00 MB    2.00 s
                  7     2.00 MB     3.00 MB  predicted
+encryption adds 900 B sent and 1.00 kB received
 offline seconds, side by side: waiting 0.50, extension 0.25
 peak memory 1.05 MB
 ";

@@ -33,6 +33,11 @@ pub enum RunError {
         "the peer speaks version {found} of the session protocol, this program {expected}\nhint: run the same version of `ptc` on both sides"
     )]
     Version { expected: u32, found: u32 },
+    #[error(
+        "the two sides mean different sessions: their keys or their connection differ\n\
+         hint: something stands between the two; check both keys with `ptc keys show` and `ptc keys list`"
+    )]
+    SessionsDiffer,
     /// What each party computes from public values must come out the same to the last bit.
     #[error("the public values that the two parties hold differ\nhint: {0}")]
     PublicValuesDiffer(&'static str),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use ptc_net::channel::Binding;
 use ptc_net::{Channel, PeerError};
 use ptc_offline::pool::{self, Offer};
 use ptc_plan::Plan;
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::RunError;
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const MAGIC: [u8; 8] = *b"ptc sess";
 /// Begins what a server says to a client for which it has no room.
 const NO_ROOM: [u8; 8] = *b"ptc full";
@@ -61,7 +62,7 @@ pub struct Plea {
 /// What the two parties agreed on.
 #[derive(Clone)]
 pub struct Meeting {
-    /// From both nonces and the plan.
+    /// From all that tells this session from others: see [`session_id`].
     pub session: [u8; 32],
     pub queries: u32,
     /// Queries come when the client asks them; so many are prepared ahead at most.
@@ -88,7 +89,9 @@ pub fn meet(plan: &Plan, plea: Plea, peer: &mut dyn Channel) -> Result<Meeting, 
         // Printed to a terminal.
         return Err(RunError::TurnedAway(String::from_utf8_lossy(reason).escape_debug().to_string()));
     }
-    agree(plan, plea, &own, &decode(&message)?)
+    let meeting = agree(plan, plea, &own, &decode(&message)?, peer.binding())?;
+    confirm(&meeting.session, plea.role, peer)?;
+    Ok(meeting)
 }
 
 /// The same for a server of many, which hears the client first and says by `admit` why it has no room.
@@ -109,7 +112,9 @@ pub fn welcome(
         return Err(RunError::TurnedAway(reason));
     }
     client.send(encode(&own)?)?;
-    agree(plan, plea, &own, &other)
+    let meeting = agree(plan, plea, &own, &other, client.binding())?;
+    confirm(&meeting.session, plea.role, client)?;
+    Ok(meeting)
 }
 
 fn hello(plan: &Plan, plea: Plea) -> Result<Hello, RunError> {
@@ -120,7 +125,7 @@ fn hello(plan: &Plan, plea: Plea) -> Result<Hello, RunError> {
     Ok(Hello { magic: MAGIC, version: VERSION, role, nonce, queries, prepares, asks, pool, summary })
 }
 
-fn agree(plan: &Plan, plea: Plea, own: &Hello, other: &Hello) -> Result<Meeting, RunError> {
+fn agree(plan: &Plan, plea: Plea, own: &Hello, other: &Hello, binding: Binding) -> Result<Meeting, RunError> {
     let Plea { role, prepares, pool, .. } = plea;
     greet(other.magic, other.version)?;
     if other.role == role {
@@ -146,14 +151,42 @@ fn agree(plan: &Plan, plea: Plea, own: &Hello, other: &Hello) -> Result<Meeting,
         (Some(_), None) => return Err(RunError::NobodyListens),
         (None, _) => None,
     };
-    let mut digest = Sha256::new();
-    digest.update(MAGIC);
-    digest.update(server.nonce);
-    digest.update(client.nonce);
-    digest.update(plan.hash()?);
+    let session = session_id(plan, role, [server.nonce, client.nonce], binding)?;
     let offered = other.pool.as_ref().map(|&Pool { id, first, end }| Offer { id, first, end });
     let pooled = pool::common(pool, offered);
-    Ok(Meeting { session: digest.finalize().into(), queries, asks, pooled, other_pool: offered.is_some() })
+    Ok(Meeting { session, queries, asks, pooled, other_pool: offered.is_some() })
+}
+
+/// No other session has this number: it binds the version of the protocol, the plan (and with it all parameters, which follow
+/// from it), the nonces and keys of server and client, in this order, and the keying material of their connection.
+fn session_id(plan: &Plan, role: Party, nonces: [[u8; 32]; 2], binding: Binding) -> Result<[u8; 32], RunError> {
+    let Binding { exporter, own, peer } = binding;
+    let keys = match role {
+        Party::Server => [own, peer],
+        Party::Client => [peer, own],
+    };
+    let mut digest = Sha256::new();
+    digest.update(MAGIC);
+    digest.update(VERSION.to_le_bytes());
+    digest.update(plan.hash()?);
+    for part in nonces.iter().chain(&keys).chain([&exporter]) {
+        digest.update(part);
+    }
+    Ok(digest.finalize().into())
+}
+
+/// Both parties mean the same session. Each says so in words of its own, so that an echo is no answer.
+fn confirm(session: &[u8; 32], role: Party, peer: &mut dyn Channel) -> Result<(), RunError> {
+    let word = |role: Party| -> [u8; 32] {
+        let name: &[u8] = match role {
+            Party::Server => b"server",
+            Party::Client => b"client",
+        };
+        Sha256::new().chain_update(session).chain_update(name).finalize().into()
+    };
+    peer.send(word(role).to_vec())?;
+    let other = peer.receive(32)?;
+    if other == word(role.other()) { Ok(()) } else { Err(RunError::SessionsDiffer) }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -273,6 +306,63 @@ mod tests {
         assert_eq!((own.session, own.queries), (other.session, 3));
     }
 
+    /// A channel that says to be encrypted.
+    struct Bound(memory::Memory, Binding);
+
+    impl Channel for Bound {
+        fn exchange(&mut self, out: Vec<u8>, expect: usize) -> Result<Vec<u8>, PeerError> {
+            self.0.exchange(out, expect)
+        }
+
+        fn send(&mut self, message: Vec<u8>) -> Result<(), PeerError> {
+            self.0.send(message)
+        }
+
+        fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
+            self.0.receive(limit)
+        }
+
+        fn set_patience(&mut self, patience: std::time::Duration) -> Result<(), PeerError> {
+            self.0.set_patience(patience)
+        }
+
+        fn counters(&self) -> ptc_net::Counters {
+            self.0.counters()
+        }
+
+        fn transcript(&self) -> ptc_net::Transcript {
+            self.0.transcript()
+        }
+
+        fn binding(&self) -> Binding {
+            self.1
+        }
+    }
+
+    #[test]
+    fn a_session_is_of_one_connection_and_of_two_keys() {
+        let (server, client) = ([1; 32], [2; 32]);
+        let bound = |exporter, own, peer| Binding { exporter, own, peer };
+        let check = |one: Binding, other: Binding, fits: bool| {
+            let (plan, (a, b)) = (plan(&[("S", 8)]), memory::pair());
+            let (mut a, mut b) = (Bound(a, one), Bound(b, other));
+            std::thread::scope(|scope| {
+                let client = scope.spawn(|| meet(&plan, plea(Party::Client, 1), &mut b));
+                let both = [meet(&plan, plea(Party::Server, 0), &mut a), client.join().unwrap()];
+                match (both, fits) {
+                    ([Ok(own), Ok(other)], true) => assert_eq!(own.session, other.session),
+                    ([Err(RunError::SessionsDiffer), Err(RunError::SessionsDiffer)], false) => {}
+                    _ => panic!("{one:?} and {other:?}"),
+                }
+            });
+        };
+        check(bound([7; 32], server, client), bound([7; 32], client, server), true);
+        // Somebody between them has a connection with each.
+        check(bound([7; 32], server, client), bound([8; 32], client, server), false);
+        check(bound([7; 32], server, [3; 32]), bound([7; 32], client, server), false);
+        check(bound([7; 32], server, client), Binding::default(), false);
+    }
+
     #[test]
     fn what_does_not_fit_is_told_to_both() {
         let check = |server, client, parts: [&str; 2]| {
@@ -335,7 +425,8 @@ mod tests {
                 [server, client.join().unwrap()]
             })
         };
-        for (asks, expected) in [([Some(3), Some(5)], Some(3)), ([Some(3), Some(1)], Some(1)), ([Some(3), None], None)] {
+        for (asks, expected) in [([Some(3), Some(5)], Some(3)), ([Some(3), Some(1)], Some(1)), ([Some(3), None], None)]
+        {
             for meeting in both(asks, Ok(())) {
                 assert_eq!(meeting.unwrap().asks, expected);
             }
@@ -367,7 +458,7 @@ mod tests {
     }
 
     fn greet_with(plan: &Plan, message: Vec<u8>) {
-        let (mut own, mut peer) = memory::pair();
+        let (mut own, mut peer) = memory::pair_with_timeout(std::time::Duration::from_millis(1));
         peer.send(message).unwrap();
         // Either is fine; neither panics.
         let pool = Some(Offer { id: [4; 32], first: 0, end: u32::MAX });

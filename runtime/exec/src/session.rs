@@ -5,6 +5,7 @@
 //! | server | | client | phase |
 //! |---|---|---|---|
 //! | hello: plan, role, nonce, what the pool has | ⇄ | hello | setup |
+//! | a word of the session | ⇄ | a word of the session | setup |
 //! | hashes of public parameters | → | | setup |
 //! | | ← | which of them it lacks | setup |
 //! | those | → | | setup |
@@ -24,6 +25,7 @@ use std::time::Duration;
 use ptc_correlation::Supply;
 use ptc_kernels::Backend;
 use ptc_mpc::reveal::compare_transcripts;
+use ptc_net::channel::Overhead;
 use ptc_net::{Channel, Counters, PeerError};
 use ptc_offline::pool::Pool;
 use ptc_offline::two_party::Progress;
@@ -46,6 +48,7 @@ use crate::tensors::{Tensors, check_inputs};
 pub mod calls;
 
 /// What a party brings to a session besides its channels.
+#[derive(Clone)]
 pub enum Role<'a> {
     /// Its weights are prepared, and serve many sessions; the public ones among them are kept for clients.
     Server { prepared: Arc<Prepared>, public: Arc<Tensors> },
@@ -255,6 +258,7 @@ impl Session {
         self.statistics.each_query.push(each);
         self.asked += 1;
         self.statistics.queries = self.asked;
+        self.statistics.encryption = self.overhead();
         Ok(results)
     }
 
@@ -276,6 +280,7 @@ impl Session {
         self.statistics.each_query.push(QuerySeconds { offline: dealing.as_secs_f64(), online: 0.0 });
         self.asked += 1;
         self.statistics.queries = self.asked;
+        self.statistics.encryption = self.overhead();
         Ok(())
     }
 
@@ -312,6 +317,10 @@ impl Session {
 
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    fn overhead(&self) -> Overhead {
+        self.peer.overhead() + self.source.as_ref().map_or(Overhead::default(), Source::overhead)
     }
 
     fn counters(&self) -> Counters {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ptc_correlation::Supply;
+use ptc_net::channel::Overhead;
 use ptc_net::{Channel, Counters};
-use ptc_offline::dealer::receive_seed;
+use ptc_offline::dealer::{check_transcript, receive_seed};
 use ptc_offline::factors::Factors;
 use ptc_offline::two_party::{Progress, Session, SessionError};
 use ptc_offline::{receive, weights};
@@ -86,6 +87,14 @@ impl Source {
         }
     }
 
+    /// What encryption adds to those channels.
+    pub fn overhead(&self) -> Overhead {
+        match self {
+            Source::Dealer { channel, .. } => channel.overhead(),
+            Source::TwoParty { .. } => Overhead::default(),
+        }
+    }
+
     /// What this party's seconds went into, where that is known.
     pub fn seconds(&self) -> Vec<(&'static str, f64)> {
         match self {
@@ -97,10 +106,12 @@ impl Source {
 
 fn deal(prepared: &Prepared, dealer: &mut dyn Channel, factors: &Factors) -> Result<Supply, ptc_net::PeerError> {
     let seed = receive_seed(dealer)?;
-    match prepared.party {
-        Party::Server => Ok(receive::receive_server(&prepared.plan, &seed)),
-        Party::Client => receive::receive_client(&prepared.plan, &seed, factors, &*prepared.backend, dealer),
-    }
+    let supply = match prepared.party {
+        Party::Server => receive::receive_server(&prepared.plan, &seed),
+        Party::Client => receive::receive_client(&prepared.plan, &seed, factors, &*prepared.backend, dealer)?,
+    };
+    check_transcript(dealer)?;
+    Ok(supply)
 }
 
 /// A server waits while the client receives its corrections: as long as the slowest link worth running on takes.

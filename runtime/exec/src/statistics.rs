@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ptc_net::Counters;
+use ptc_net::channel::Overhead;
 use ptc_plan::Plan;
 use ptc_plan::bill;
 use ptc_plan::file::Trust;
@@ -36,6 +37,8 @@ pub struct Statistics {
     /// Correlations, for each query.
     pub offline: Phase,
     pub online: Phase,
+    /// What encryption added to all phases; nothing on plain connections.
+    pub encryption: Overhead,
     pub queries: u32,
     /// Those of them whose correlations came from a pool.
     pub pooled: u32,

