@@ -1,6 +1,8 @@
-//! A dealer's session over its two channels: the weight masks once, then query after query.
+//! A dealer's session over its two channels: the weight masks once, then query after query. A query ends with a digest of all that
+//! the dealer and a party have sent each other: where it is not what the party has, nothing of the query is used.
 
 use ptc_kernels::Backend;
+use ptc_net::transcript::DIGEST;
 use ptc_net::{Channel, PeerError};
 use ptc_plan::Plan;
 use ptc_plan::bill::SEED_BYTES;
@@ -25,12 +27,14 @@ impl<'a> Session<'a> {
         Ok(Session { plan, backend, masks: expand_masks(plan, &seed, backend) })
     }
 
-    /// One query: a seed to each party, the corrections to the client.
+    /// One query: a seed to each party, the corrections to the client; to both what the dealer has seen.
     pub fn query(&self, server: &mut dyn Channel, client: &mut dyn Channel) -> Result<(), PeerError> {
         let seeds = QuerySeeds { server: fresh_seed()?, client: fresh_seed()? };
         send_seed(server, &seeds.server)?;
+        tell_transcript(server)?;
         send_seed(client, &seeds.client)?;
-        deal(self.plan, &seeds, &self.masks, self.backend, |chunk| client.send(chunk))
+        deal(self.plan, &seeds, &self.masks, self.backend, |chunk| client.send(chunk))?;
+        tell_transcript(client)
     }
 }
 
@@ -40,6 +44,17 @@ pub fn receive_seed(dealer: &mut dyn Channel) -> Result<Seed, PeerError> {
     let found = message.len();
     let bytes = message.try_into().map_err(|_| PeerError::WrongLength { expected: SEED_BYTES as usize, found })?;
     Ok(Seed::from_bytes(bytes))
+}
+
+/// A party's side: the end of a query's messages.
+pub fn check_transcript(dealer: &mut dyn Channel) -> Result<(), PeerError> {
+    let seen = dealer.transcript();
+    if dealer.receive(DIGEST)? == seen.others() { Ok(()) } else { Err(PeerError::TranscriptsDiffer) }
+}
+
+fn tell_transcript(party: &mut dyn Channel) -> Result<(), PeerError> {
+    let seen = party.transcript();
+    party.send(seen.own().to_vec())
 }
 
 fn send_seed(party: &mut dyn Channel, seed: &Seed) -> Result<(), PeerError> {

@@ -5,7 +5,7 @@ use ptc_correlation::types::{StaticProduct, Triple};
 use ptc_kernels::Portable;
 use ptc_net::{Channel, PeerError, memory};
 use ptc_offline::deal::{QuerySeeds, deal};
-use ptc_offline::dealer::{Session, receive_seed};
+use ptc_offline::dealer::{Session, check_transcript, receive_seed};
 use ptc_offline::receive::{receive_client, receive_server};
 use ptc_offline::weights::{expand_masks, open_weights, receive_weights};
 use ptc_plan::Plan;
@@ -77,8 +77,11 @@ fn session(plan: &Plan, queries: usize) -> Vec<[Supply; 2]> {
         let opened = receive_weights(plan, &Portable, &mut client).unwrap();
         let query = |_| {
             let server = receive_server(plan, &receive_seed(&mut server_dealer).unwrap());
+            check_transcript(&mut server_dealer).unwrap();
             let seed = receive_seed(&mut client_dealer).unwrap();
-            [server, receive_client(plan, &seed, &opened, &Portable, &mut client_dealer).unwrap()]
+            let client = receive_client(plan, &seed, &opened, &Portable, &mut client_dealer).unwrap();
+            check_transcript(&mut client_dealer).unwrap();
+            [server, client]
         };
         let supplies: Vec<_> = (0..queries).map(query).collect();
         (client.counters().received, supplies)

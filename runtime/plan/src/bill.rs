@@ -5,7 +5,7 @@
 //! correlation: its wire forms, in order, are [`Correlation::corrections`].
 
 use crate::file::Plan;
-use crate::price::{FRAME_HEADER, carry_digits, carry_levels, max_levels, packed, plane_bytes, ring};
+use crate::price::{DIGEST, FRAME_HEADER, carry_digits, carry_levels, max_levels, packed, plane_bytes, ring};
 use crate::step::{Fixed, Form, Levels, Party, Step, StepOp, Value, ValueId};
 
 /// Bytes of each party's seed.
@@ -275,8 +275,8 @@ pub fn offline(plan: &Plan) -> Offline {
     Offline {
         dealer_to_server_once: message(SEED_BYTES),
         server_to_client_once: framed(weights),
-        dealer_to_server: message(SEED_BYTES),
-        dealer_to_client: message(SEED_BYTES) + framed(corrections),
+        dealer_to_server: message(SEED_BYTES) + message(DIGEST),
+        dealer_to_client: message(SEED_BYTES) + framed(corrections) + message(DIGEST),
     }
 }
 

@@ -15,7 +15,7 @@ use ptc_mpc::lockstep::run;
 use ptc_mpc::{Context, bit_to_share, bits, compare, exp2, gate, levels, matmul, max, mul, rescale, reveal, square};
 use ptc_mpc::{static_product, table};
 use ptc_net::{Channel, Counters, PeerError, Transcript, memory};
-use ptc_offline::dealer::{Session, receive_seed};
+use ptc_offline::dealer::{Session, check_transcript, receive_seed};
 use ptc_offline::receive::{receive_client, receive_server};
 use ptc_offline::weights::{open_weights, receive_weights};
 use ptc_plan::Plan;
@@ -138,12 +138,16 @@ fn prepare(
         Party::Server => {
             let masks = receive_seed(dealer).unwrap();
             open_weights(plan, &masks, |weight| &inputs[weight.0 as usize], peer).unwrap();
-            receive_server(plan, &receive_seed(dealer).unwrap())
+            let seed = receive_seed(dealer).unwrap();
+            check_transcript(dealer).unwrap();
+            receive_server(plan, &seed)
         }
         Party::Client => {
             let weights = receive_weights(plan, &Portable, peer).unwrap();
             let seed = receive_seed(dealer).unwrap();
-            receive_client(plan, &seed, &weights, &Portable, dealer).unwrap()
+            let supply = receive_client(plan, &seed, &weights, &Portable, dealer).unwrap();
+            check_transcript(dealer).unwrap();
+            supply
         }
     }
 }
