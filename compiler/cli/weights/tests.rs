@@ -169,3 +169,50 @@ fn bytes_that_are_no_checkpoint_are_refused() {
     check(&bad("[0,8]", "[8,0]"));
     assert!(matches!(read(Path::new("/nowhere/x"), vec![]), Err(WeightsError::Read { .. })));
 }
+
+/// A folder with these files.
+fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+const INDEX: &str = "model.safetensors.index.json";
+
+fn index(map: &[(&str, &str)]) -> Vec<u8> {
+    let map: BTreeMap<&str, &str> = map.iter().copied().collect();
+    serde_json::to_vec(&serde_json::json!({ "metadata": {}, "weight_map": map })).unwrap()
+}
+
+#[test]
+fn a_checkpoint_may_lie_in_several_files() {
+    let (a, b) = (encode(&[single("a", &[1], &[1.0])]), encode(&[single("b", &[1], &[2.0]), single("c", &[1], &[3.0])]));
+    let map = index(&[("a", "1.safetensors"), ("b", "2.safetensors"), ("c", "2.safetensors")]);
+    let folder = folder(&[("1.safetensors", a), ("2.safetensors", b), (INDEX, map)]);
+    for path in [folder.path().to_path_buf(), folder.path().join(INDEX)] {
+        let read = read(&path, vec!["a".into(), "c".into()]).unwrap();
+        assert_eq!((read["a"].data[0], read["c"].data[0]), (1.0, 3.0));
+    }
+    let plan = plan(&[("a", &[1], Owner::Server), ("b", &[1], Owner::Both)]);
+    let message = load(folder.path(), &plan, Party::Server, &[]).unwrap_err().to_string();
+    assert!(message.contains("`c` is [1] in the file, and not in the plan"), "{message}");
+    assert_eq!(load(folder.path(), &plan, Party::Server, &["c".into()]).unwrap().len(), 2);
+}
+
+#[test]
+fn a_folder_without_a_whole_checkpoint_is_refused() {
+    let one = || encode(&[single("a", &[1], &[1.0])]);
+    let check = |files: &[(&str, Vec<u8>)], part: &str| {
+        let folder = folder(files);
+        let message = read(folder.path(), vec!["a".into()]).unwrap_err().to_string();
+        assert!(message.contains(part) && message.contains("hint: "), "{message}");
+    };
+    check(&[], "neither `model.safetensors` nor");
+    check(&[(INDEX, b"[]".to_vec())], "is no index");
+    check(&[(INDEX, index(&[("a", "../1.safetensors")]))], "beside the index");
+    check(&[(INDEX, index(&[("a", "1.safetensors")]))], "cannot be read");
+    let map = index(&[("a", "1.safetensors"), ("b", "2.safetensors")]);
+    check(&[("1.safetensors", one()), ("2.safetensors", one()), (INDEX, map)], "`a` is in `");
+}

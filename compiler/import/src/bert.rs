@@ -188,12 +188,13 @@ pub(crate) fn activation(keys: &mut Keys, key: &str, default: &'static str) -> &
     let Some(value) = keys.value(key) else { return default };
     match value.as_str().unwrap_or_default() {
         "gelu" | "gelu_python" => "gelu",
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => "gelu_tanh",
         "relu" => "relu",
         "silu" | "swish" => "silu",
         "tanh" => "tanh",
         "sigmoid" => "sigmoid",
         _ => {
-            let supported = "\"gelu\", \"relu\", \"silu\", \"tanh\", \"sigmoid\"";
+            let supported = "\"gelu\", \"gelu_new\", \"relu\", \"silu\", \"tanh\", \"sigmoid\"";
             let fix = "the nearest is \"gelu\", which another function was trained beside: fine-tune the model with one \
                        of these, or write the `.ptx` by hand";
             keys.refuse(key, supported, fix);

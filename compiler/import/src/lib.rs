@@ -2,14 +2,18 @@
 //! is used. This room reads text and headers that it is given; it knows no graph and no protocol.
 
 mod bert;
+mod decoder;
 mod encoder;
+mod gpt2;
 mod head;
 pub mod header;
 mod keys;
+mod llama;
 pub mod problem;
 pub mod report;
 mod sentence;
 mod source;
+mod vit;
 
 use std::collections::BTreeMap;
 
@@ -126,8 +130,14 @@ const FAMILIES: &[(&str, Family)] = &[
     ("bert", bert::bert),
     ("camembert", bert::roberta),
     ("distilbert", bert::distilbert),
+    ("gpt2", gpt2::gpt2),
+    ("llama", llama::llama),
+    ("mistral", llama::mistral),
     ("mpnet", bert::mpnet),
+    ("qwen2", llama::qwen2),
+    ("qwen3", llama::qwen3),
     ("roberta", bert::roberta),
+    ("vit", vit::vit),
     ("xlm-roberta", bert::roberta),
 ];
 
@@ -145,3 +155,6 @@ fn family(keys: &mut Keys) -> Option<Family> {
     }
     found.map(|(_, family)| *family)
 }
+
+#[cfg(test)]
+mod tests;
