@@ -1,8 +1,10 @@
 //! Every diagnostic code, once: its title and the paragraph that `ptc help <code>` prints.
 //!
-//! Adding a code is adding one row. A code is never given a second meaning, and a retired one is not reused.
+//! Adding a code is adding one row, and an example under `compiler/syntax/examples`. A code is never given a second meaning, and a retired one is not reused.
 //! `E00` files, `E01` syntax, `E02` names, `E03` shapes, `E04` visibility, `E05` weights and attributes,
 //! `E06` what passes refuse, `W09` warnings.
+
+pub mod example;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,9 @@ macro_rules! codes {
         )*
         /// The whole table, in order.
         pub const ALL: &[Code] = &[$($id),*];
+        /// The text of each one's example.
+        const EXAMPLES: &[(&str, &str)] =
+            &[$((stringify!($id), include_str!(concat!("../examples/", stringify!($id), ".ptx")))),*];
     };
 }
 
