@@ -8,6 +8,7 @@ use std::path::Path;
 use ptc_plan::check::MAX_ELEMENTS;
 use ptc_plan::float::FloatTensor;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::files::{self, FileError};
 
@@ -75,8 +76,26 @@ pub fn named_tensors(text: &str) -> Result<BTreeMap<String, FloatTensor>, ArrayE
     arrays.into_iter().map(named).collect()
 }
 
+/// The same of JSON that was read already.
+pub fn of_value(value: Value) -> Result<BTreeMap<String, FloatTensor>, ArrayError> {
+    named_tensors(&value.to_string())
+}
+
+/// The parts of an array along its first axis.
+pub fn rows(array: &FloatTensor) -> Vec<FloatTensor> {
+    let shape = array.shape.get(1..).unwrap_or_default();
+    let row = |data: &[f32]| FloatTensor::new(shape.to_vec(), data.to_vec());
+    array.data.chunks(shape.iter().product::<usize>().max(1)).map(row).collect()
+}
+
 /// Arrays by name as JSON, one line.
 pub fn json(arrays: &BTreeMap<String, FloatTensor>) -> Result<String, ArrayError> {
+    let text = serde_json::to_string(&borrowed(arrays)?).map_err(|error| malformed("output", error.to_string()))?;
+    Ok(text + "\n")
+}
+
+/// Arrays by name, as they are written.
+pub fn borrowed(arrays: &BTreeMap<String, FloatTensor>) -> Result<BTreeMap<&String, Borrowed<'_>>, ArrayError> {
     let mut borrowed = BTreeMap::new();
     for (name, array) in arrays {
         // JSON has no spelling for these.
@@ -85,12 +104,11 @@ pub fn json(arrays: &BTreeMap<String, FloatTensor>) -> Result<String, ArrayError
         }
         borrowed.insert(name, Borrowed { shape: &array.shape, data: &array.data });
     }
-    let text = serde_json::to_string(&borrowed).map_err(|error| malformed("output", error.to_string()))?;
-    Ok(text + "\n")
+    Ok(borrowed)
 }
 
 #[derive(Serialize)]
-struct Borrowed<'a> {
+pub struct Borrowed<'a> {
     shape: &'a [usize],
     data: &'a [f32],
 }
@@ -105,23 +123,21 @@ pub enum Form {
 /// Of a file's name: known before a run whose result goes there.
 pub fn form(path: &Path) -> Result<Form, ArrayError> {
     match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
-        Some("json") => Ok(Form::Json),
+        Some("json" | "jsonl") => Ok(Form::Json),
         Some("npy") => Ok(Form::Npy),
         _ => Err(ArrayError::UnknownForm { path: path.display().to_string() }),
     }
 }
 
-/// Writes a `.json` file of any number of arrays, or a `.npy` file of one.
-pub fn write(path: &Path, arrays: &BTreeMap<String, FloatTensor>) -> Result<(), ArrayError> {
-    match (form(path)?, arrays.values().collect::<Vec<_>>().as_slice()) {
-        (Form::Json, _) => files::write(path, json(arrays)?.as_bytes())?,
-        (Form::Npy, [array]) => files::write(path, &npy::bytes(array))?,
-        (Form::Npy, _) => {
+/// The contents of a `.npy` file, which holds one array.
+pub fn npy(arrays: &BTreeMap<String, FloatTensor>) -> Result<Vec<u8>, ArrayError> {
+    match arrays.values().collect::<Vec<_>>()[..] {
+        [array] => Ok(npy::bytes(array)),
+        _ => {
             let names: Vec<&str> = arrays.keys().map(String::as_str).collect();
-            return Err(ArrayError::SeveralArrays { count: arrays.len(), names: names.join(", ") });
+            Err(ArrayError::SeveralArrays { count: arrays.len(), names: names.join(", ") })
         }
     }
-    Ok(())
 }
 
 fn malformed(place: &str, problem: String) -> ArrayError {

@@ -7,13 +7,15 @@ use ptc_exec::RunError;
 use ptc_net::PeerError;
 use ptc_syntax::diagnostic::render;
 
-use crate::messages;
+use crate::{classes, messages};
 
 pub enum Failure {
     /// Errors in a model's source, shown in place.
     Source(Box<SourceFailure>),
     /// The other side, or the way to it, is at fault.
-    Peer(String),
+    Peer { message: String, code: Option<&'static str> },
+    /// What an error of another room says, with its class.
+    Classed { message: String, code: &'static str },
     /// Everything else: what happened, and what to do.
     Message { message: String, hint: Option<String> },
     /// Already told.
@@ -29,12 +31,23 @@ impl Failure {
         Failure::Source(Box::new(failure))
     }
 
+    /// Says where it happened before what.
+    pub fn at(self, place: &str) -> Failure {
+        match self {
+            Failure::Message { message, hint } => Failure::Message { message: format!("{place}: {message}"), hint },
+            Failure::Classed { message, code } => Failure::Classed { message: format!("{place}: {message}"), code },
+            other => other,
+        }
+    }
+
     /// What is told, as text without colours and without the word before it.
     pub fn text(&self) -> String {
         match self {
             Failure::Source(failure) => render(&failure.diagnostics, &failure.sources),
             Failure::Message { message, hint: Some(hint) } => format!("{message}\nhint: {hint}"),
-            Failure::Message { message, hint: None } | Failure::Peer(message) => message.clone(),
+            Failure::Message { message, hint: None }
+            | Failure::Peer { message, .. }
+            | Failure::Classed { message, .. } => message.clone(),
             Failure::Told => String::new(),
         }
     }
@@ -42,8 +55,9 @@ impl Failure {
     pub fn tell(&self) {
         match self {
             Failure::Source(failure) => messages::diagnostics(&failure.diagnostics, &failure.sources),
+            Failure::Peer { message, code } => messages::error(*code, message, None),
+            Failure::Classed { message, code } => messages::error(Some(code), message, None),
             Failure::Message { message, hint } => messages::error(None, message, hint.as_deref()),
-            Failure::Peer(message) => messages::error(None, message, None),
             Failure::Told => {}
         }
     }
@@ -53,7 +67,11 @@ impl Failure {
 impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
         let message = error.to_string();
-        if is_of_peer(&error) { Failure::Peer(message) } else { Failure::Message { message, hint: None } }
+        match (is_of_peer(&error), classes::of(&error)) {
+            (true, code) => Failure::Peer { message, code },
+            (false, Some(code)) => Failure::Classed { message, code },
+            (false, None) => Failure::Message { message, hint: None },
+        }
     }
 }
 

@@ -112,7 +112,7 @@ pub fn run(plan: Arc<Plan>, options: &[String], inputs: Tensors) -> Result<Answe
     };
     arguments.built = Some(plan);
     arguments.given.arrays = inputs;
-    let run::Answers { results, measured } = run::answers(&arguments)?;
+    let run::Answers { results, measured, .. } = run::answers(&arguments)?;
     Ok(Answers { results, statistics: measured.json() })
 }
 
@@ -126,12 +126,7 @@ pub fn simulate(options: &[String], inputs: Tensors) -> Result<Simulated, Troubl
     let mut warnings = outcome.faults;
     warnings.extend(guard.violations().cloned());
     warnings.extend(guard.broken());
-    Ok(Simulated {
-        results: outcome.results,
-        float_results: outcome.expected,
-        warnings,
-        statistics: outcome.json,
-    })
+    Ok(Simulated { results: outcome.results, float_results: outcome.expected, warnings, statistics: outcome.json })
 }
 
 /// An array in the bytes of a `.npy` file.
@@ -169,8 +164,8 @@ impl From<Failure> for Trouble {
                 let all = source.diagnostics.iter();
                 (Kind::Source, all.map(|diagnostic| describe(diagnostic, &source.sources)).collect())
             }
-            Failure::Peer(_) => (Kind::Peer, vec![]),
-            Failure::Message { .. } | Failure::Told => (Kind::Input, vec![]),
+            Failure::Peer { .. } => (Kind::Peer, vec![]),
+            Failure::Classed { .. } | Failure::Message { .. } | Failure::Told => (Kind::Input, vec![]),
         };
         Trouble { kind, text: failure.text(), diagnostics }
     }

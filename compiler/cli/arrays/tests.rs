@@ -56,12 +56,10 @@ fn what_is_written_is_read() {
         let count: usize = shape.iter().product();
         let array = FloatTensor::new(shape, (0..count).map(|i| i as f32 * 0.1 - 0.2).collect());
         let path = folder.path().join("x.npy");
-        write(&path, &named("x", array.clone())).unwrap();
+        std::fs::write(&path, npy(&named("x", array.clone())).unwrap()).unwrap();
         assert_eq!(read(&path).unwrap(), array);
         assert_eq!(std::fs::metadata(&path).unwrap().len() as usize % 64, 4 * count % 64);
-        let path = folder.path().join("x.json");
-        write(&path, &named("x", array.clone())).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = json(&named("x", array.clone())).unwrap();
         assert_eq!(named_tensors(&text).unwrap(), named("x", array));
     }
 }
@@ -129,8 +127,16 @@ fn bad_json_says_what_is_wrong() {
 fn a_file_for_results_has_a_known_form() {
     let both =
         BTreeMap::from([("a".to_string(), FloatTensor::scalar(1.0)), ("b".to_string(), FloatTensor::scalar(2.0))]);
-    let message = write(Path::new("x.npy"), &both).unwrap_err().to_string();
+    let message = npy(&both).unwrap_err().to_string();
     assert!(message.contains("there are 2: a, b"), "{message}");
     assert!(matches!(form(Path::new("x.txt")), Err(ArrayError::UnknownForm { .. })));
     assert_eq!(form(Path::new("x.NPY")).unwrap(), Form::Npy);
+}
+
+#[test]
+fn rows_are_the_parts_along_the_first_axis() {
+    let array = FloatTensor::new(vec![2, 3], (0..6).map(|x| x as f32).collect());
+    let found = rows(&array);
+    assert_eq!(found, [vec![0.0, 1.0, 2.0], vec![3.0, 4.0, 5.0]].map(|data| FloatTensor::new(vec![3], data)));
+    assert_eq!(rows(&FloatTensor::new(vec![2], vec![5.0, 6.0])), [5.0, 6.0].map(FloatTensor::scalar));
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::model::{self, ModelArguments};
-use crate::tokens::{Tokens, TooLong};
+use crate::tokens::{Query, Side, Tokens, TooLong};
 use crate::{calibration, files, messages, weights};
 
 mod norms;
@@ -247,5 +247,19 @@ fn samples(arguments: &Arguments, graph: &Graph) -> Result<Vec<Tensors>, Failure
         ));
     };
     let tokens = Tokens::open(tokenizer)?;
-    lines.map(|line| tokens.inputs(line, &inputs, TooLong::Cut).map_err(Failure::from)).collect()
+    let encoded = |line: &str| tokens.inputs(&sample(line), &inputs, TooLong::Cut, Side::Right);
+    lines.map(|line| Ok(encoded(line)?.arrays)).collect()
+}
+
+/// A text, or an object with one.
+fn sample(line: &str) -> Query {
+    #[derive(serde::Deserialize)]
+    struct Texts {
+        text: String,
+        pair: Option<String>,
+    }
+    match serde_json::from_str(line) {
+        Ok(Texts { text, pair }) => Query { text, pair },
+        Err(_) => Query::of(line),
+    }
 }

@@ -1,6 +1,6 @@
 //! `ptc run`: one party of a session.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,11 +23,12 @@ use crate::backend::BackendArguments;
 use crate::commands::explain::read_plan;
 use crate::connection::Meeting;
 use crate::failure::Failure;
-use crate::given::Given;
+use crate::given::{Asked, Given, Queries};
 use crate::pool::KeyArguments;
 use crate::progress::Progress;
+use crate::results::ResultArguments;
 use crate::stats::Stats;
-use crate::{arrays, cache, files, labels, messages, pool, stats, trace, weights};
+use crate::{cache, files, messages, pool, stats, trace, weights};
 
 /// Run one party of a plan: 0 holds the weights, 1 the input
 ///
@@ -54,12 +55,8 @@ pub struct Arguments {
     pub pool: Option<PathBuf>,
     #[command(flatten)]
     pub key: KeyArguments,
-    /// Write results here instead of to standard output, as `.json` or `.npy`.
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Names of a classifier's classes: the label of the largest logit is printed.
-    #[arg(long, value_name = "FILE.json")]
-    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub results: ResultArguments,
     /// Write rounds, bytes and seconds of each phase here, beside what the plan predicts.
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
@@ -76,6 +73,8 @@ pub struct Arguments {
 /// What a session ends with: a query's results, one after the other.
 pub struct Answers {
     pub results: Vec<Tensors>,
+    /// What is known of each besides.
+    pub asked: Vec<Asked>,
     pub measured: Stats,
 }
 
@@ -98,9 +97,9 @@ pub fn party(text: &str) -> Result<Party, String> {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let labels = arguments.labels.as_deref().map(labels::read).transpose()?;
-    let Answers { results, measured } = answers(&arguments)?;
-    publish(&results, arguments.output.as_deref(), labels.as_deref())?;
+    let wanted = arguments.results.open(arguments.given.queries.is_some())?;
+    let Answers { results, asked, measured } = answers(&arguments)?;
+    wanted.publish(&asked, &results)?;
     measured.tell();
     Ok(())
 }
@@ -109,9 +108,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 pub fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
     let party = arguments.party;
     // Everything that can be wrong on this side is found before the other side is asked for.
-    if let Some(output) = &arguments.output {
-        arrays::form(output)?;
-    }
     let plan = match &arguments.built {
         Some(plan) => plan.clone(),
         None => Arc::new(read_plan(&arguments.plan)?),
@@ -128,9 +124,10 @@ pub fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
     let inputs = batch::inputs(&plan);
     let own: Vec<&Input> = inputs.iter().filter(|input| input.owner.knows(party)).collect();
     let queries = match own.as_slice() {
-        [] => vec![Tensors::new()],
+        [] => Queries { tensors: vec![Tensors::new()], asked: vec![] },
         own => arguments.given.queries(own)?,
     };
+    let Queries { tensors: queries, asked } = queries;
     for query in &queries {
         check_given(&plan.entry, &inputs, party, query)?;
     }
@@ -168,18 +165,19 @@ pub fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
         }
     };
     session.statistics.steps.trace = arguments.trace.as_ref().map(|_| Trace::default());
-    let mut results = vec![];
+    progress.queries(session.queries);
+    let mut found = vec![];
     // The client knows how many there are; what the server gives is the same for each.
     for at in 0..session.queries as usize {
         let query = batch::stack(&plan, &queries, at);
         let mut round = |round| progress.round(round);
         let hooks = Hooks { progress: Some(&mut round), danger_watch: None };
         let result = session.query(query, hooks, &mut |stage| progress.stage(stage))?;
-        results.push(result.into_iter().collect::<Tensors>());
+        found.push(result.into_iter().collect::<Tensors>());
     }
     // The server does not learn how many of a batch are copies.
     let count = if party == Party::Client { queries.len() } else { usize::MAX };
-    let results = batch::split(&plan, results, count);
+    let found = batch::split(&plan, found, count);
     drop(progress);
     if let Some(note) = pool::note(session.pools, session.queries) {
         messages::note(&note);
@@ -193,7 +191,7 @@ pub fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
         let trace = trace::of_session(party, &plan, &session.statistics);
         files::write(path, trace.to_lines().as_bytes())?;
     }
-    Ok(Answers { results, measured })
+    Ok(Answers { results: found, asked, measured })
 }
 
 /// The dealer's address, for a plan that has one.
@@ -231,35 +229,4 @@ impl Checkpoint {
             (None, 0) => Ok(Tensors::new()),
         }
     }
-}
-
-/// All results, or nothing.
-fn publish(results: &[Tensors], output: Option<&Path>, labels: Option<&[String]>) -> Result<(), Failure> {
-    let arrays: Vec<&Tensors> = results.iter().filter(|arrays| !arrays.is_empty()).collect();
-    let mut text = String::new();
-    if let Some(labels) = labels {
-        for arrays in &arrays {
-            for logits in arrays.values() {
-                text += labels::best(labels, logits)?;
-                text.push('\n');
-            }
-        }
-    }
-    match (output, arrays.as_slice()) {
-        (Some(path), [one]) => arrays::write(path, one)?,
-        (Some(_), []) => messages::note("nothing is revealed to this party, so no output is written"),
-        (Some(path), many) => {
-            if arrays::form(path)? == arrays::Form::Npy {
-                return Err(Failure::new("a `.npy` file holds one query's result", "write `.json`, an object a line"));
-            }
-            let lines = many.iter().map(|arrays| arrays::json(arrays)).collect::<Result<String, _>>()?;
-            files::write(path, lines.as_bytes())?;
-        }
-        (None, many) if labels.is_none() => {
-            text = many.iter().map(|arrays| arrays::json(arrays)).collect::<Result<String, _>>()?;
-        }
-        (None, _) => {}
-    }
-    print!("{text}");
-    Ok(())
 }

@@ -18,11 +18,12 @@ use ptc_plan::step::{Party, ValueId};
 
 use crate::backend::BackendArguments;
 use crate::failure::Failure;
-use crate::given::Given;
+use crate::given::{Asked, Given, Queries};
 use crate::guard::{Guard, References};
 use crate::model::ModelArguments;
+use crate::results::{ResultArguments, Wanted};
 use crate::trust::TrustArguments;
-use crate::{arrays, files, messages, stats, weights};
+use crate::{files, messages, stats, weights};
 
 /// Run both parties in one process and compare every value with floating point
 ///
@@ -46,9 +47,8 @@ pub struct Arguments {
     /// Fail when a value leaves its bound or its ring, an approximation its certificate, or a result its error bound.
     #[arg(long)]
     pub strict: bool,
-    /// Write the results here instead of to standard output, as `.json` or `.npy`.
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub results: ResultArguments,
     /// Write rounds, bytes and seconds of each phase here, as the client saw them.
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
@@ -68,15 +68,13 @@ struct Drift {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let wanted = arguments.results.open(arguments.given.queries.is_some())?;
     let (outcome, guard) = outcome(&arguments)?;
-    outcome.report(&arguments, &guard)
+    outcome.report(&arguments, &guard, &wanted)
 }
 
 /// Both parties' queries, beside floating point.
 pub fn outcome(arguments: &Arguments) -> Result<(Outcome, Guard), Failure> {
-    if let Some(output) = &arguments.output {
-        arrays::form(output)?;
-    }
     let (model, text, mut request) = (&arguments.model.model, arguments.model.text()?, arguments.model.request()?);
     let trust = arguments.trust.settle(&mut request)?;
     let source = ptc_driver::graph(model, &text, &request, None).map_err(Failure::source)?;
@@ -91,7 +89,7 @@ pub fn outcome(arguments: &Arguments) -> Result<(Outcome, Guard), Failure> {
     let exact = ptc_driver::graph(model, &text, &request, Some(ptc_passes::EXACT_UNTIL)).map_err(Failure::source)?;
     let mut guard = Guard::new(&plan, &graph, &exact, &generated.nodes);
     let parameters = parameters(arguments, &source)?;
-    let queries = arguments.given.queries(&taken)?;
+    let Queries { tensors: queries, asked } = arguments.given.queries(&taken)?;
     let mut outcome = Outcome::default();
     for run in 0..batch::runs(&plan, queries.len()) {
         let expected = expected(&source, &plan, &queries, run, &parameters)?;
@@ -109,6 +107,7 @@ pub fn outcome(arguments: &Arguments) -> Result<(Outcome, Guard), Failure> {
     }
     outcome.results = batch::split(&plan, std::mem::take(&mut outcome.results), queries.len());
     outcome.expected = batch::split(&plan, std::mem::take(&mut outcome.expected), queries.len());
+    outcome.asked = asked;
     Ok((outcome, guard))
 }
 
@@ -133,6 +132,8 @@ fn expected(
 pub struct Outcome {
     /// Values that are not what their step should have made of its inputs.
     pub faults: Vec<String>,
+    /// What is known of each query besides.
+    asked: Vec<Asked>,
     /// By query.
     pub results: Vec<Tensors>,
     /// In floating point.
@@ -247,7 +248,7 @@ impl Outcome {
         self.expected.push(names.zip(expected.iter().cloned()).collect());
     }
 
-    fn report(self, arguments: &Arguments, guard: &Guard) -> Result<(), Failure> {
+    fn report(self, arguments: &Arguments, guard: &Guard, wanted: &Wanted) -> Result<(), Failure> {
         const MOST: usize = 20;
         guard.certificates().iter().for_each(|line| messages::say(line));
         let violations: Vec<String> = guard.violations().cloned().chain(guard.broken()).collect();
@@ -266,16 +267,7 @@ impl Outcome {
         if let Some(path) = &arguments.stats {
             files::write(path, self.json.as_bytes())?;
         }
-        match (&arguments.output, self.results.as_slice()) {
-            (Some(path), [one]) => arrays::write(path, one)?,
-            (output, many) => {
-                let lines = many.iter().map(arrays::json).collect::<Result<String, _>>()?;
-                match output {
-                    Some(path) => files::write(path, lines.as_bytes())?,
-                    None => print!("{lines}"),
-                }
-            }
-        }
+        wanted.publish(&self.asked, &self.results)?;
         messages::table("statistics", &self.table, || serde_json::from_str(&self.json).unwrap_or_default());
         if !self.faults.is_empty() {
             let message = format!("{} values do not follow from their steps' inputs", self.faults.len());

@@ -11,7 +11,7 @@ use ptc_plan::step::Party;
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::tokens::{Tokens, TooLong};
+use crate::tokens::{Side, Tokens, TooLong};
 
 /// A text, or the tokens that somebody else made of one.
 pub enum Text {
@@ -97,7 +97,11 @@ impl Entry {
     pub fn query(&self, text: &Text) -> Result<Query, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();
         let tensors = match text {
-            Text::Words(text) => self.tokens.inputs(text, &self.places, self.too_long).map_err(|error| told(&error))?,
+            Text::Words(text) => {
+                let query = crate::tokens::Query::of(text);
+                let encoded = self.tokens.inputs(&query, &self.places, self.too_long, Side::Right);
+                encoded.map_err(|error| told(&error))?.arrays
+            }
             Text::Tokens(tokens) => self.padded(tokens)?,
         };
         check_given(&self.plan.entry, &self.inputs, Party::Client, &tensors).map_err(|error| told(&error))?;
