@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PTC := target/release/ptc
 DEBIAN := llvm-19-dev gcc
 
-.PHONY: all setup build demo demo-minilm test test-random test-constant-time fuzz sanitize miri audit test-load test-openai bench lint clean
+.PHONY: all setup build demo demo-minilm test test-random test-constant-time fuzz sanitize miri audit test-load test-openai bench lint clean wheel test-python
 
 all: build
 
@@ -76,3 +76,20 @@ lint:
 
 clean:
 	cargo clean
+
+# The Python package. The wheel needs the machine's LLVM 19, as the program does.
+PYTHON := target/venv-python/bin/python
+
+$(PYTHON):
+	@python3 -m venv --help >/dev/null 2>&1 || { sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+		$$sudo apt-get install -q -y --no-install-recommends python3 python3-venv; }
+	python3 -m venv target/venv-python
+	$(PYTHON) -m pip install -q 'maturin>=1.7,<2' numpy pytest
+
+wheel: setup $(PYTHON)
+	@rm -f target/wheels/ptc-*.whl
+	$(PYTHON) -m maturin build --release --compatibility linux --manifest-path python/Cargo.toml --out target/wheels
+
+test-python: build wheel
+	$(PYTHON) -m pip install -q --force-reinstall --no-deps target/wheels/ptc-*.whl
+	$(PYTHON) -m pytest -q python/tests
