@@ -1,11 +1,14 @@
-//! How a party finds the other one: addresses, how long to look, how long to bear silence.
+//! How a party finds the other one: addresses, how long to look, how long to bear silence, whose key is let in.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ptc_net::tls::Side;
 use ptc_net::{Channel, PeerError, tcp};
 
 use crate::failure::Failure;
+use crate::peers::{Guard, Peers, as_peer_error, secure};
 use crate::progress::Progress;
 
 #[derive(Clone, clap::Args)]
@@ -19,6 +22,11 @@ pub struct Meeting {
     /// prepare, or to receive from a dealer, a second for each 125 kB.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub timeout: u64,
+    #[command(flatten)]
+    pub peers: Peers,
+    /// Who the dealer is, as `--peer` says who the other party is. Needed where the dealer is on another machine.
+    #[arg(long, value_name = "NAME|KEY")]
+    pub dealer_key: Option<String>,
 }
 
 #[derive(Clone, clap::Args)]
@@ -46,11 +54,12 @@ impl Meeting {
         self.wait.is_some_and(|seconds| since.elapsed() < Duration::from_secs(seconds))
     }
 
-    /// Where the other party comes in, on the side that listens.
+    /// Where the other party comes in, on the side that listens. Says on both sides what is wrong with the keys.
     pub fn door(&self) -> Result<Option<Door>, Failure> {
-        match &self.address.listen {
-            Some(address) => Ok(Some(Door::open(address, self.idle())?)),
-            None => Ok(None),
+        match (&self.address.listen, &self.address.connect) {
+            (Some(address), _) => Ok(Some(Door::open(address, &self.peers, self.idle())?)),
+            (None, Some(address)) => self.peers.guard(address).map(|_| None),
+            (None, None) => Ok(None),
         }
     }
 
@@ -63,7 +72,7 @@ impl Meeting {
             }
             (None, Some(address)) => {
                 progress.say(&format!("connecting to the other party at {address}"));
-                Ok(Box::new(tcp::connect(address, self.patience(30), self.idle())?))
+                Ok(self.reach(address, self.patience(30), self.peers.guard(address)?)?)
             }
             (None, None) => Err(Failure::new("no way to the other party", "add `--listen` or `--connect`")),
         }
@@ -72,14 +81,28 @@ impl Meeting {
     /// Looks for the other party once more, for `patience`.
     pub fn seek(&self, patience: Duration) -> Result<Box<dyn Channel>, PeerError> {
         match &self.address.connect {
-            Some(address) => Ok(Box::new(tcp::connect(address, patience, self.idle())?)),
+            Some(address) => {
+                let guard = self.peers.guard(address).map_err(|failure| as_peer_error(&failure))?;
+                self.reach(address, patience, guard)
+            }
             None => Err(PeerError::Closed("an address to connect to".into())),
         }
     }
 
     /// The connection to a dealer.
     pub fn dial(&self, address: &str) -> Result<Box<dyn Channel>, PeerError> {
-        Ok(Box::new(tcp::connect(address, self.patience(30), self.idle())?))
+        let guard = self.peers.guard_of(self.dealer_key.as_deref(), address);
+        self.reach(address, self.patience(30), guard.map_err(|failure| as_peer_error(&failure))?)
+    }
+
+    fn reach(
+        &self,
+        address: &str,
+        patience: Duration,
+        guard: Option<Arc<Guard>>,
+    ) -> Result<Box<dyn Channel>, PeerError> {
+        let channel = tcp::connect(address, patience, self.idle())?;
+        Ok(Box::new(secure(channel, Side::Connects, guard.as_deref())?))
     }
 }
 
@@ -87,16 +110,19 @@ impl Meeting {
 pub struct Door {
     listener: tcp::Listener,
     idle: Duration,
+    guard: Option<Arc<Guard>>,
 }
 
 /// Somebody who has connected, and has yet to say who it is.
 pub struct Caller {
     channel: tcp::Tcp,
+    guard: Option<Arc<Guard>>,
 }
 
 impl Door {
-    pub fn open(address: &str, idle: Duration) -> Result<Door, Failure> {
-        Ok(Door { listener: tcp::listen(address)?, idle })
+    pub fn open(address: &str, peers: &Peers, idle: Duration) -> Result<Door, Failure> {
+        let guard = peers.guard(address)?;
+        Ok(Door { listener: tcp::listen(address)?, idle, guard })
     }
 
     pub fn address(&self) -> Result<SocketAddr, PeerError> {
@@ -105,7 +131,7 @@ impl Door {
 
     /// The next one; without `patience` it waits for ever.
     pub fn knock(&self, patience: Option<Duration>) -> Result<Caller, PeerError> {
-        Ok(Caller { channel: self.listener.accept(patience, self.idle)? })
+        Ok(Caller { channel: self.listener.accept(patience, self.idle)?, guard: self.guard.clone() })
     }
 }
 
@@ -115,8 +141,9 @@ impl Caller {
         self.channel.cutter().map_err(PeerError::Io)
     }
 
-    /// Lets the caller in. It may take as long as a connection may be silent: where several are served, in a thread of its own.
+    /// Lets the caller in, once it has proved its key where one is needed. It may take as long as a connection may be silent:
+    /// where several are served, in a thread of its own.
     pub fn enter(self) -> Result<Box<dyn Channel>, PeerError> {
-        Ok(Box::new(self.channel))
+        Ok(Box::new(secure(self.channel, Side::Accepts, self.guard.as_deref())?))
     }
 }

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ptc_cost::profile::Profile;
-use ptc_net::tcp;
+use ptc_net::Channel;
+use ptc_net::tcp::{self, IDLE};
+use ptc_net::tls::Side;
 use ptc_plan::step::Party;
 
 use crate::backend::BackendArguments;
+use crate::connection::Door;
 use crate::failure::Failure;
 use crate::files;
 use crate::measure;
+use crate::peers::{Peers, secure};
 
 /// Measure this machine, and the link to the other party, for `--profile`
 ///
@@ -37,6 +41,8 @@ pub struct Arguments {
     #[arg(long)]
     pub shared: bool,
     #[command(flatten)]
+    pub peers: Peers,
+    #[command(flatten)]
     pub backend: BackendArguments,
 }
 
@@ -46,17 +52,24 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut profile = Profile::built_in(&arguments.link).ok_or_else(|| {
         Failure::new(format!("there is no link `{}`", arguments.link), "see `--link` in `ptc profile --help`")
     })?;
-    let listener = arguments.listen.as_deref().map(tcp::listen).transpose()?;
+    let door = arguments.listen.as_deref().map(|address| Door::open(address, &arguments.peers, IDLE)).transpose()?;
+    let guard = match &arguments.connect {
+        Some(address) => arguments.peers.guard(address)?,
+        None => None,
+    };
     let backend = arguments.backend.open()?;
     let shared = arguments.shared || profile.machine.shared;
     profile.machine = measure::machine(&*backend, &mut |what, seconds| eprintln!("{what:<26}{seconds:>7.3} s"))?;
     profile.machine.shared = shared;
-    let peer = match (listener, &arguments.connect) {
-        (Some(listener), _) => {
-            eprintln!("waiting for the other party on {}", listener.local_address()?);
-            Some((listener.accept(Some(PATIENCE), tcp::IDLE)?, Party::Server))
+    let peer: Option<(Box<dyn Channel>, Party)> = match (door, &arguments.connect) {
+        (Some(door), _) => {
+            eprintln!("waiting for the other party on {}", door.address()?);
+            Some((door.knock(Some(PATIENCE))?.enter()?, Party::Server))
         }
-        (None, Some(address)) => Some((tcp::connect(address, PATIENCE, tcp::IDLE)?, Party::Client)),
+        (None, Some(address)) => {
+            let channel = tcp::connect(address, PATIENCE, IDLE)?;
+            Some((Box::new(secure(channel, Side::Connects, guard.as_deref())?), Party::Client))
+        }
         (None, None) => None,
     };
     if let Some((mut channel, party)) = peer {

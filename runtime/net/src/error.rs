@@ -57,6 +57,9 @@ pub enum PeerError {
     Encrypted,
     #[error("the encrypted connection failed: {0}\n{SAME}")]
     Tls(String),
+    /// This side cannot make the connection as it was asked for.
+    #[error("{0}")]
+    Unfit(String),
     #[error("a message of {0} bytes does not fit a frame of at most 4 GiB")]
     MessageTooLarge(usize),
     #[error("no connection to {address} within {}: {reason}\nhint: start the other side, or check the address", seconds(.waited))]

@@ -3,6 +3,7 @@
 //! A public key is one short line, `ptc-ed25519:` and 43 characters of base64. It travels as raw public key (RFC 7250).
 
 use std::fmt::{self, Display};
+use std::io::Read;
 use std::str::FromStr;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -106,6 +107,15 @@ impl Identity {
         let line = line.strip_suffix('\n').unwrap_or(line);
         let seed = line.strip_prefix(SECRET).and_then(base64::decode).ok_or(KeyError::NotSecret)?;
         Identity::from_seed(seed)
+    }
+
+    /// From a key file, through memory that is cleared.
+    pub fn read(file: impl Read) -> Result<Identity, KeyError> {
+        /// One short line.
+        const MOST: u64 = 128;
+        let mut line = Zeroizing::new(String::with_capacity(MOST as usize));
+        file.take(MOST).read_to_string(&mut line).map_err(|_| KeyError::NotSecret)?;
+        Identity::from_line(&line)
     }
 
     /// In PKCS #8.
