@@ -23,6 +23,8 @@ pub mod max;
 pub mod mul;
 pub mod rescale;
 pub mod reveal;
+#[cfg(doctest)]
+mod single_use;
 pub mod square;
 pub mod static_product;
 pub mod table;

@@ -9,8 +9,10 @@ mod every;
 
 mod labels;
 mod mutations;
+mod promises;
 mod scenario;
 mod tampering;
+mod uniform;
 mod wire;
 
 /// Counts what is taken.
