@@ -2,6 +2,7 @@
 //!
 //! A block's bytes on the wire and inside a cipher are those of the number, lowest first.
 
+use std::hint::black_box;
 use std::ops::{Deref, DerefMut};
 
 use crate::spare;
@@ -53,10 +54,11 @@ pub fn wipe(blocks: &mut [Block]) {
     zeroize::optimization_barrier(blocks);
 }
 
-/// All ones if the lowest bit is set, else zero.
+/// All ones if the lowest bit is set, else zero. Who compiles does not learn that it is one of the two: it would make a
+/// branch of what is chosen by it.
 #[inline(always)]
 pub fn spread(bit: u64) -> Block {
-    ((bit & 1) as Block).wrapping_neg()
+    black_box(((bit & 1) as Block).wrapping_neg())
 }
 
 /// Bit `at` of packed words.
