@@ -267,9 +267,9 @@ fn asked_of(graph: &Graph, user: NodeId, at: usize, local: &BTreeSet<NodeId>) ->
         }
         Operator::Rescale => {
             let shift = x_frac - frac(graph, user);
-            let least = graph.node(x).signed_bits(0.0) + 1;
-            let wide = ring + shift;
-            if wide <= least + SLACK || local.contains(&user) { wide.max(1) } else { least }
+            let least = graph.node(x).signed_bits(0.0).saturating_add(1);
+            let wide = ring.saturating_add(shift);
+            if wide <= least.saturating_add(SLACK) || local.contains(&user) { wide.max(1) } else { least }
         }
         Operator::Compare { threshold } => graph.node(x).compared_bits(*threshold),
         Operator::Exp2 { octaves, rounds } => Exp2::for_range(*octaves, frac(graph, user), *rounds).input_bits(x_frac),

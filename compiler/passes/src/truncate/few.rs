@@ -58,7 +58,7 @@ fn worthwhile(graph: &Graph) -> Vec<NodeId> {
             continue;
         }
         let x = node.inputs[0];
-        let wide = fixed(node).bits + frac(graph, x) - fixed(node).frac;
+        let wide = fixed(node).bits.saturating_add(frac(graph, x)) - fixed(node).frac;
         let mut met = Met { local: vec![id], growing: vec![] };
         let bits = cost(graph, x, wide, DEPTH, &mut met);
         let free = met.growing.iter().all(|grown| !found.contains(grown));
