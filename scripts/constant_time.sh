@@ -12,4 +12,5 @@ fi
 RUSTFLAGS="-C target-cpu=x86-64-v3" \
     cargo build --release -p ptc-constant-time --target-dir target/constant-time
 # Freed and fresh memory is told apart by valgrind's own allocator alone. Threads take turns anyway.
-RAYON_NUM_THREADS=1 valgrind -q --num-callers=20 target/constant-time/release/ptc-constant-time "$@"
+RAYON_NUM_THREADS=1 valgrind -q --num-callers=20 --suppressions=tests/constant_time/public.supp \
+    target/constant-time/release/ptc-constant-time "$@"

@@ -4,7 +4,9 @@ mod encryption;
 mod leaky;
 mod protocols;
 mod rings;
+mod sessions;
 mod transfers;
+mod wire;
 
 /// Name, whether it is meant to leak, and the function.
 pub type Check = (&'static str, bool, fn());
@@ -48,4 +50,5 @@ pub const ALL: &[Check] = &[
     ("opening a product of matrices", false, encryption::open_product),
     ("answering a product of matrices", false, encryption::answer_product),
     ("answering and opening products of elements", false, encryption::elements),
+    ("a session of two parties alone, with every kind of step", false, sessions::alone),
 ];

@@ -1,12 +1,11 @@
 //! Oblivious transfer.
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
+use ptc_net::Channel;
 use ptc_net::memory::{self, Memory};
-use ptc_net::{Channel, Counters, PeerError, Transcript};
 use ptc_ot::block::{Block, Blocks};
 use ptc_ot::setup::{Transfers, setup};
 use ptc_ot::silent as silently;
@@ -15,6 +14,7 @@ use ptc_ot::{base as base_transfers, extension as extending, hash, one_of_n, pun
 use ptc_plan::step::Party;
 use ptc_plan::two_party::transfer::Extension;
 
+use super::wire::{PATIENCE, Wire};
 use crate::entropy;
 use crate::valgrind::{public, secret, secret_of};
 
@@ -24,37 +24,6 @@ fn secret_blocks(count: usize) -> Vec<Block> {
     let mut blocks = vec![77; count];
     secret(&mut blocks);
     blocks
-}
-
-/// What is sent is known to both: a message that has come is public.
-struct Wire(Memory);
-
-impl Channel for Wire {
-    fn exchange(&mut self, mut out: Vec<u8>, expect: usize) -> Result<Vec<u8>, PeerError> {
-        public(&mut out);
-        self.0.exchange(out, expect)
-    }
-
-    fn send(&mut self, mut message: Vec<u8>) -> Result<(), PeerError> {
-        public(&mut message);
-        self.0.send(message)
-    }
-
-    fn receive(&mut self, limit: usize) -> Result<Vec<u8>, PeerError> {
-        self.0.receive(limit)
-    }
-
-    fn set_patience(&mut self, patience: Duration) -> Result<(), PeerError> {
-        self.0.set_patience(patience)
-    }
-
-    fn counters(&self) -> Counters {
-        self.0.counters()
-    }
-
-    fn transcript(&self) -> Transcript {
-        self.0.transcript()
-    }
 }
 
 /// As base transfers use the group: the scalar is secret, points that come are not.
@@ -141,7 +110,7 @@ pub fn extension() {
         }
     };
     entropy::secret_after(0, || {
-        let (server, client) = memory::pair_with_timeout(Duration::from_secs(600));
+        let (server, client) = memory::pair_with_timeout(PATIENCE);
         std::thread::scope(|scope| {
             scope.spawn(|| party(Party::Client, client));
             party(Party::Server, server);
