@@ -23,9 +23,12 @@ def npy(arrays: Mapping[str, object]) -> List[Tuple[str, bytes]]:
 
 
 def _npy(name: str, array: object) -> bytes:
-    array = numpy.asarray(array)
+    try:
+        array = numpy.asarray(array)
+    except ValueError as error:
+        raise InputError(f"`{name}` is no array: {error}\nhint: give all rows the same length") from None
     if array.dtype == object:
-        raise InputError(f"`{name}` is no array of numbers: {array.dtype}\nhint: give all rows the same length")
+        raise InputError(f"`{name}` is no array of numbers, but of objects")
     file = io.BytesIO()
     numpy.save(file, numpy.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
     return file.getvalue()

@@ -26,7 +26,8 @@ const STACK_BYTES: usize = 16 << 20;
 type Answers<'py> = (Vec<Vec<(String, Bound<'py, PyBytes>)>>, String);
 
 /// Results, the same in floating point, warnings, and statistics as JSON.
-type Simulated<'py> = (Vec<Vec<(String, Bound<'py, PyBytes>)>>, Vec<Vec<(String, Bound<'py, PyBytes>)>>, Vec<String>, String);
+type Simulated<'py> =
+    (Vec<Vec<(String, Bound<'py, PyBytes>)>>, Vec<Vec<(String, Bound<'py, PyBytes>)>>, Vec<String>, String);
 
 /// A plan in memory.
 #[pyclass(frozen, module = "ptc._ptc")]
