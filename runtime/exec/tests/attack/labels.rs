@@ -132,6 +132,10 @@ impl Channel for Watched {
     fn transcript(&self) -> Transcript {
         self.channel.transcript()
     }
+
+    fn binding(&self) -> ptc_net::channel::Binding {
+        self.channel.binding()
+    }
 }
 
 /// What the message carries, each with who sends it.

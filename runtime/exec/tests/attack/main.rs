@@ -7,6 +7,7 @@ use peak_alloc::PeakAlloc;
 #[allow(dead_code)]
 mod every;
 
+mod cut;
 mod labels;
 mod mutations;
 mod promises;

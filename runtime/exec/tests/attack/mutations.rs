@@ -114,10 +114,11 @@ fn count_panics() {
 }
 
 /// What an error may blame.
-const CAUSES: [&str; 8] = [
+const CAUSES: [&str; 9] = [
     "the peer",
     "the dealer",
     "the other side",
+    "the two sides",
     "both sides",
     "the plans differ",
     "the public",

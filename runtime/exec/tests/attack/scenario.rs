@@ -43,7 +43,9 @@ pub struct Scenario {
     pub kind: Kind,
     prepared: Arc<Prepared>,
     public: Arc<Tensors>,
-    /// Both parties' pools and their key; every session uses a copy.
+    /// Queries that are prepared.
+    pub queries: u32,
+    /// Both parties' pools and their keys; every session uses a copy.
     pools: Option<TempDir>,
 }
 
@@ -93,6 +95,16 @@ pub fn all() -> Vec<Scenario> {
     ]
 }
 
+/// Pools of so many queries, and sessions that use them.
+pub fn pools(trust: Trust, queries: u32) -> (TempDir, Scenario) {
+    let folder = tempfile::tempdir().unwrap();
+    let making = Scenario { queries, ..Scenario::new("pools", every_step(trust), Kind::Prepare) };
+    for ending in making.play_in(folder.path(), memory_ends(&making, Duration::from_secs(60)), Given::One, None) {
+        ending.result.unwrap();
+    }
+    (folder, Scenario { kind: Kind::Pooled, ..making })
+}
+
 /// Every product that can be is made by `method`.
 fn made_by(mut plan: Plan, method: Method) -> Plan {
     for at in 0..plan.steps.len() {
@@ -109,15 +121,10 @@ impl Scenario {
         let parameters = world((*plan).clone()).parameters;
         let public = Arc::new(select(&plan, &parameters));
         let prepared = prepare(plan.clone(), Party::Server, Arc::new(Portable), parameters).unwrap();
-        let mut scenario = Scenario { name, plan, kind, prepared: Arc::new(prepared), public, pools: None };
+        let mut scenario = Scenario { name, plan, kind, prepared: Arc::new(prepared), public, queries: 1, pools: None };
         if kind == Kind::Pooled {
-            let folder = tempfile::tempdir().unwrap();
-            let making = Scenario { kind: Kind::Prepare, name, ..scenario };
-            let ends = memory_ends(&making, Duration::from_secs(60));
-            for ending in making.play_in(folder.path(), ends, Given::One, None) {
-                ending.result.unwrap();
-            }
-            scenario = Scenario { kind, pools: Some(folder), ..making };
+            let (folder, _) = pools(scenario.plan.trust, 1);
+            scenario.pools = Some(folder);
         }
         scenario
     }
@@ -219,7 +226,8 @@ impl Scenario {
         let role = match party {
             Party::Server => Role::Server { prepared: self.prepared.clone(), public: self.public.clone() },
             Party::Client => {
-                Role::Client { plan: self.plan.clone(), backend: Arc::new(Portable), cache: &NoCache, queries: 1 }
+                let queries = if self.kind == Kind::Prepare { self.queries } else { 1 };
+                Role::Client { plan: self.plan.clone(), backend: Arc::new(Portable), cache: &NoCache, queries }
             }
         };
         let mut dial = || dealer.take().ok_or_else(|| PeerError::Closed("a second dealer".into()));
@@ -231,7 +239,9 @@ impl Scenario {
             let vacant = reserve(&path)?;
             let mut session = Session::open_for(Purpose::Prepare, role, peer, dial, &mut tell)?;
             let mut writer = pooled::start(vacant, &key(party), &session)?;
-            session.prepare(|supply| Ok(writer.put(&self.plan, supply)?), &mut tell)?;
+            for _ in 0..self.queries {
+                session.prepare(|supply| Ok(writer.put(&self.plan, supply)?), &mut tell)?;
+            }
             return Ok(vec![]);
         }
         let pool = match self.kind {
@@ -246,7 +256,7 @@ impl Scenario {
 }
 
 /// A folder with its folders; who may look is kept.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let (entry, to) = {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
@@ -43,6 +44,25 @@ pub fn play(
     tampering: Option<(Tampering, &Recorded)>,
     log: Option<&Log>,
 ) -> Played {
+    meet(scenario, idle, tampering, |ends| scenario.play(ends, given, log))
+}
+
+/// The same, with the pools in `folder`.
+pub fn play_in(
+    scenario: &Scenario,
+    folder: &Path,
+    idle: Duration,
+    tampering: Option<(Tampering, &Recorded)>,
+) -> Played {
+    meet(scenario, idle, tampering, |ends| scenario.play_in(folder, ends, Given::One, None))
+}
+
+fn meet(
+    scenario: &Scenario,
+    idle: Duration,
+    tampering: Option<(Tampering, &Recorded)>,
+    session: impl FnOnce(Ends) -> [Ending; 2],
+) -> Played {
     let count = if scenario.has_dealer() { 3 } else { 1 };
     let (mut ends, mut links) = (vec![], vec![]);
     for _ in 0..count {
@@ -66,7 +86,7 @@ pub fn play(
                 scope.spawn(move || tap.pass(link, way, ends));
             }
         }
-        let endings = scenario.play(Ends { peer, dealer }, given, log);
+        let endings = session(Ends { peer, dealer });
         tap.over.store(true, Ordering::Release);
         links.iter().flatten().for_each(|end| drop(end.shutdown(Shutdown::Both)));
         endings
