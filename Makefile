@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PTC := target/release/ptc
 DEBIAN := llvm-19-dev gcc
 
-.PHONY: all setup build demo demo-minilm test test-random test-constant-time fuzz sanitize miri audit test-load test-openai bench lint clean wheel test-python
+.PHONY: all setup build demo demo-minilm test test-random test-attack test-constant-time fuzz sanitize miri audit test-load test-openai bench lint clean wheel test-python
 
 all: build
 
@@ -35,6 +35,12 @@ test: setup
 # Ten thousand random graphs through every pass, each held against its certified error.
 test-random: setup
 	PTC_RANDOM_GRAPHS=10000 cargo test --release -p ptc-passes --test random
+
+# Every message of every kind of session x every change on its way, processes killed at each of theirs, and what parties see
+# over many more runs.
+test-attack: setup
+	PTC_ATTACK=all cargo test --release -p ptc-exec --test attack -- --nocapture
+	PTC_ATTACK=all cargo test --release -p ptc --test attack
 
 # Sixteen clients at once, five hundred sessions, one in five killed: no leak, no wrong answer.
 test-load: build
