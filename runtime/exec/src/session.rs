@@ -12,7 +12,7 @@
 //! | digest of public values | ⇄ | digest | setup |
 //! | masked weights | → | | weights (dealer) |
 //! | base transfers | ⇄ | base transfers, keys | weights (two parties) |
-//! | seed from the dealer | | seed and corrections from the dealer | offline (dealer) |
+//! | seed and digest from the dealer | | seed, corrections and digest from the dealer | offline (dealer) |
 //! | transfers, corrections, encrypted products | ⇄ | transfers, corrections, encrypted masks | offline (two parties) |
 //! | digest of public inputs | ⇄ | digest: ready | offline |
 //! | the plan | ⇄ | the plan | online |
