@@ -71,7 +71,7 @@ classes! {
          weights and one `--party 1` with the input."
     R0305 "the connection is not the one that was meant"
         "The other side has another key than expected, does not let this side's key in, or does not encrypt as this side does. \
-         `ptc keys` shows and trusts keys. Or messages were changed on their way, which both sides notice before a result \
+         `ptc keys` makes, shows and trusts keys. Or messages were changed on their way, which both sides notice before a result \
          is opened."
     R0306 "the dealer refused, or the server has no place"
         "A dealer serves the plan that it was started with, and a server as many sessions at once as it was told to. The \

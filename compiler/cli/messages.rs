@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ptc_syntax::diagnostic::described::describe;
 use ptc_syntax::diagnostic::{self, Diagnostic};
@@ -65,6 +66,23 @@ pub fn say(text: &str) {
 pub fn progress(text: &str, data: impl FnOnce() -> Value) {
     if !is_quiet() {
         tell(text, || with("progress", json!({ "text": text }), data()));
+    }
+}
+
+/// Tells how far long work is, now and then: its first step and then one every so often.
+#[derive(Default)]
+pub struct Seldom {
+    told: Option<Instant>,
+}
+
+impl Seldom {
+    const BETWEEN: Duration = Duration::from_secs(3);
+
+    pub fn say(&mut self, text: impl FnOnce() -> String) {
+        if self.told.is_none_or(|told| told.elapsed() >= Seldom::BETWEEN) {
+            say(&text());
+            self.told = Some(Instant::now());
+        }
     }
 }
 

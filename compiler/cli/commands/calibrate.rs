@@ -79,8 +79,9 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         digest: digest(&arguments, &text, &graph)?,
         ..Calibration::default()
     };
+    let mut seldom = messages::Seldom::default();
     for (at, inputs) in samples.iter().enumerate() {
-        messages::say(&format!("sample {} of {}", at + 1, samples.len()));
+        seldom.say(|| format!("sample {} of {}", at + 1, samples.len()));
         evaluate::for_each_value(&graph, inputs, &parameters, |id, value| {
             let node = graph.node(id);
             if measured.contains(&id) {
@@ -103,7 +104,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
         }
         let probed = if at == 0 { probed } else { probed.min(OTHER_WAYS) };
         for sample in 0..probed {
-            messages::say(&format!("gains {} of {probed}", sample + 1));
+            seldom.say(|| format!("gains {} of {probed}", sample + 1));
             add_gains(&mut found.gains, &graph, &samples[sample * samples.len() / probed], &parameters)?;
         }
     }

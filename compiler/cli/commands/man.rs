@@ -32,7 +32,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         messages::say(&format!("{}: {} pages", folder.display(), pages.len()));
         return Ok(());
     }
-    let wanted = arguments.name.map_or("ptc".to_string(), |name| format!("ptc-{name}"));
+    let wanted = arguments.name.map_or("ptc".to_string(), |name| format!("ptc-{}", name.replace(' ', "-")));
     match pages.iter().find(|(name, _)| *name == wanted) {
         Some((_, page)) => {
             print!("{}", String::from_utf8_lossy(page));
@@ -42,22 +42,26 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Each page with its name: `ptc`, `ptc-run`, and so on.
+/// Each page with its name: `ptc`, `ptc-run`, `ptc-keys-new`, and so on.
 fn pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut whole = crate::Arguments::command();
     whole.build();
-    let parts: Vec<Command> = whole.get_subcommands().cloned().collect();
-    let mut pages = vec![page("ptc".into(), whole)?];
-    for part in parts {
-        pages.push(page(format!("ptc-{}", part.get_name()), part)?);
-    }
+    let mut pages = vec![];
+    add(&mut pages, "ptc".into(), whole)?;
     Ok(pages)
 }
 
-fn page(name: String, command: Command) -> Result<(String, Vec<u8>), Failure> {
+fn add(pages: &mut Vec<(String, Vec<u8>)>, name: String, command: Command) -> Result<(), Failure> {
+    // Commands with parts get a `help` of their own, which says what the page says.
+    let counts = |part: &&Command| name == "ptc" || part.get_name() != "help";
+    let parts: Vec<Command> = command.get_subcommands().filter(counts).cloned().collect();
     let mut text = vec![];
     Man::new(command.display_name(&name)).render(&mut text)?;
-    Ok((name, text))
+    pages.push((name.clone(), text));
+    for part in parts {
+        add(pages, format!("{name}-{}", part.get_name()), part)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -68,7 +72,10 @@ mod tests {
     fn every_command_has_a_page_that_names_it() {
         let pages = pages().map_err(|_| "no pages").unwrap();
         let command = crate::Arguments::command();
-        assert_eq!(pages.len(), 1 + command.get_subcommands().count());
+        for part in command.get_subcommands() {
+            let name = format!("ptc-{}", part.get_name());
+            assert!(pages.iter().any(|(page, _)| *page == name), "{name}");
+        }
         for (name, page) in &pages {
             let text = String::from_utf8(page.clone()).unwrap();
             assert!(text.contains(".SH SYNOPSIS"), "{name}");

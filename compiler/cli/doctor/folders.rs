@@ -77,20 +77,21 @@ fn of_keys(folder: &Path) -> Check {
         .unwrap_or_default();
     keys.retain(|path| path.extension().is_some_and(|extension| extension == "key"));
     keys.sort();
+    let known = keys.iter().any(|path| path.ends_with("identity.key"));
     let open =
         keys.iter().find(|path| std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0));
-    match (open, keys.is_empty()) {
+    match (open, known) {
         (Some(open), _) => Check::fail(
             NAME,
             format!("{} can be read by other users", open.display()),
             format!("chmod 600 {}, and make another if somebody may have read it", open.display()),
         ),
-        (None, true) => Check::warn(
+        (None, false) => Check::warn(
             NAME,
-            "none yet: this machine talks to itself only",
-            "ptc keys, before a session with another machine",
+            "none by which others know this machine: it talks to itself only",
+            "ptc keys new, before a session with another machine",
         ),
-        (None, false) => {
+        (None, true) => {
             let names = keys.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().to_string());
             Check::ok(NAME, names.collect::<Vec<_>>().join(", "))
         }
@@ -125,7 +126,9 @@ mod tests {
         rights(&key, 0o644);
         assert_eq!(of_keys(&folder).verdict, Verdict::Fail);
         rights(&key, 0o600);
-        assert_eq!(of_keys(&folder), Check::ok("keys", "pool.key"));
+        assert_eq!(of_keys(&folder).verdict, Verdict::Warn);
+        fs::rename(&key, folder.join("identity.key")).unwrap();
+        assert_eq!(of_keys(&folder), Check::ok("keys", "identity.key"));
     }
 
     #[test]
