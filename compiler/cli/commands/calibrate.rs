@@ -34,7 +34,7 @@ pub struct Arguments {
     pub model: ModelArguments,
     #[arg(long, value_name = "FILE.safetensors")]
     pub weights: PathBuf,
-    /// One text a line, for models whose input is tokens; else one JSON object of named tensors a line.
+    /// One text a line, for models whose input is tokens and with `--tokenizer`; else one JSON object of named tensors a line.
     #[arg(long, value_name = "FILE")]
     pub samples: PathBuf,
     /// Needed for samples of text.
@@ -238,13 +238,15 @@ fn samples(arguments: &Arguments, graph: &Graph) -> Result<Vec<Tensors>, Failure
         })
         .collect();
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    if !inputs.iter().any(|(_, kind, _)| *kind == InputKind::Token) {
+    // Arrays are taken of ids too, where no tokenizer is to make them.
+    let arrays = arguments.tokenizer.is_none() && text.trim_start().starts_with('{');
+    if arrays || !inputs.iter().any(|(_, kind, _)| *kind == InputKind::Token) {
         return lines.map(|line| crate::arrays::named_tensors(line).map_err(Failure::from)).collect();
     }
     let Some(tokenizer) = &arguments.tokenizer else {
         return Err(Failure::new(
             "the model reads tokens, and no tokenizer was given",
-            "add `--tokenizer tokenizer.json`",
+            "add `--tokenizer tokenizer.json`, or give arrays: a line is {\"ids\": {\"shape\": [8], \"data\": [...]}, ...}",
         ));
     };
     let tokens = Tokens::open(tokenizer)?;

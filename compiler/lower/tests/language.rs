@@ -68,6 +68,39 @@ fn check(body: &str, shape: &[usize], expected: &[f32]) {
 }
 
 #[test]
+fn tables_are_computed_from_places() {
+    check("x + [10 * i + j for i in 0..TWO, j in 1..4]", &[2, 3], &[2., 4., 6., 15., 17., 19.]);
+    check("select([j <= i for i in 0..TWO, j in 0..3], x, 0)", &[2, 3], &[1., 0., 0., 4., 5., 0.]);
+    // Whole numbers are ids too.
+    check("x[[TWO - 1 - i for i in 0..TWO]]", &[2, 3], &[4., 5., 6., 1., 2., 3.]);
+    check("x[0] * [cos(i) - sin(i) + floor(i / 2) + log(exp(i)) for i in 0..1]", &[3], &[1., 2., 3.]);
+}
+
+#[test]
+fn modules_take_numbers_with_defaults() {
+    let program = |given: &str| {
+        format!(
+            "module Layer<N, EPS = 0.5, M = 2 * N> {{
+                 weight: real[N, M],
+                 fn forward(x: real[N]) -> real[M] {{ matmul(x, weight) * EPS }}
+             }}
+             model M {{
+                 layer: Layer<{given}> @server,
+                 entry run(x: real[2] @client) -> real[4] @client {{ layer(x) }}
+             }}"
+        )
+    };
+    // x = [1, 2], rows of the weight [1, 2, 3, 4] and [5, 6, 7, 8].
+    let whole = [11.0, 14.0, 17.0, 20.0];
+    for (given, by) in [("2", 0.5), ("2, 0.25", 0.25), ("2, 1e-3, 4", 1e-3)] {
+        let graph = lower(&program(given));
+        let values = values(&graph);
+        let found = evaluate::outputs(&graph, &values, &values).expect("every value is given");
+        found[0].data.iter().zip(whole).for_each(|(a, b)| assert!((a - b * by).abs() < 1e-5, "{given}: {a}"));
+    }
+}
+
+#[test]
 fn arithmetic_takes_numbers_and_broadcasts() {
     check("x + 1", &[2, 3], &[2., 3., 4., 5., 6., 7.]);
     check("10 - x / 2 * 4", &[2, 3], &[8., 6., 4., 2., 0., -2.]);

@@ -29,12 +29,12 @@ impl<'p> Checker<'p> {
         let Some(bounds) = bounds.into_iter().collect::<Option<Vec<_>>>() else { return Value::Unknown };
         let shape: Vec<usize> = bounds.iter().map(|(from, to)| (to - from) as usize).collect();
         let cells = shape.iter().fold(1usize, |cells, size| cells.saturating_mul(*size));
-        self.cells = self.cells.saturating_add(cells);
-        if self.cells > MAX_CELLS {
-            let message = format!("the tables up to this one have more than {MAX_CELLS} elements");
+        if cells > MAX_CELLS - self.cells {
+            let message = format!("this table and those before it have more than {MAX_CELLS} elements");
             self.report.add(Diagnostic::new(codes::E0308, span, message));
             return Value::Unknown;
         }
+        self.cells += cells;
         let mut data = Vec::with_capacity(cells);
         let mut kind = None;
         let mut place: Vec<i64> = bounds.iter().map(|(from, _)| *from).collect();

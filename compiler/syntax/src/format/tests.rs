@@ -111,6 +111,22 @@ fn attributes_and_docs_stand_above() {
 }
 
 #[test]
+fn tables_stand_on_one_line_or_on_two() {
+    check(
+        "fn f(S:int)->real[S]{[ i*2  for i  in 0 .. S, ]}",
+        "fn f(S: int) -> real[S] {\n    [i * 2 for i in 0..S]\n}\n",
+    );
+    let name = "a".repeat(60);
+    check(
+        &format!("fn f() -> real {{ [{name} + {name} for i in 0..4, j in 1..2] }}"),
+        &format!(
+            "fn f() -> real {{\n    [\n        {name}\n            + {name}\n        for i in 0..4, j in 1..2\n    ]\n}}\n"
+        ),
+    );
+    check("module A<N,EPS=1e-5,M=2*N,>{a:real[N]}", "module A<N, EPS = 1e-5, M = 2 * N> {\n    a: real[N],\n}\n");
+}
+
+#[test]
 fn nothing_stays_nothing() {
     check("", "");
     check(" \n\n", "");
