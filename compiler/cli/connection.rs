@@ -89,6 +89,17 @@ impl Meeting {
         }
     }
 
+    /// Says before the session what is wrong with the dealer's key.
+    pub fn check_dealer(&self, address: Option<&str>) -> Result<(), Failure> {
+        match (address, &self.dealer_key) {
+            (Some(address), key) => self.peers.guard_of(key.as_deref(), address).map(drop),
+            (None, Some(_)) => {
+                Err(Failure::new("`--dealer-key` without a dealer", "leave it away, or add `--dealer HOST:PORT`"))
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
     /// The connection to a dealer.
     pub fn dial(&self, address: &str) -> Result<Box<dyn Channel>, PeerError> {
         let guard = self.peers.guard_of(self.dealer_key.as_deref(), address);

@@ -168,7 +168,9 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "something else").unwrap();
         assert!(read(&path).is_err_and(|failure| message(failure).contains("is no key file")));
-        assert!(read(&folder.path().join("none")).is_err_and(|failure| message(failure).starts_with("there is no key")));
+        assert!(
+            read(&folder.path().join("none")).is_err_and(|failure| message(failure).starts_with("there is no key"))
+        );
     }
 
     #[test]

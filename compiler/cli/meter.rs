@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ptc_net::channel::{Binding, Overhead};
 use ptc_net::transcript::Transcript;
 use ptc_net::{Channel, Counters, PeerError};
 
@@ -70,6 +71,14 @@ impl<C: Channel> Channel for Metered<C> {
 
     fn transcript(&self) -> Transcript {
         self.channel.transcript()
+    }
+
+    fn binding(&self) -> Binding {
+        self.channel.binding()
+    }
+
+    fn overhead(&self) -> Overhead {
+        self.channel.overhead()
     }
 }
 

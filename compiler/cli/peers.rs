@@ -50,6 +50,12 @@ impl Peers {
 
     /// The same for a third process with a key of its own.
     pub fn guard_of(&self, third: Option<&str>, address: &str) -> Result<Option<Arc<Guard>>, Failure> {
+        if third.is_none() && !self.plain && !is_loopback(address) {
+            return Err(Failure::new(
+                format!("the dealer's `{address}` is not only of this machine, and who the dealer is is not said"),
+                "`--dealer-key NAME|KEY` says it: the key is what `ptc keys show` prints on the dealer's machine",
+            ));
+        }
         let peer = third.map(String::from).into_iter().collect();
         Peers { peer, any_trusted: false, identity: self.identity.clone(), plain: self.plain && third.is_none() }
             .guard(address)
@@ -92,7 +98,8 @@ fn named(peer: &str, known: &[(String, PublicKey)]) -> Result<(String, PublicKey
     let found = known.iter().find(|(name, _)| name == peer);
     found.cloned().ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
-        let there = if names.is_empty() { "none is trusted yet".into() } else { format!("there are {}", names.join(", ")) };
+        let there =
+            if names.is_empty() { "none is trusted yet".into() } else { format!("there are {}", names.join(", ")) };
         Failure::new(
             format!("no trusted key is called `{}`; {there}", peer.escape_debug()),
             "`ptc keys trust NAME KEY` adds one; a key itself can be given too",
@@ -153,7 +160,8 @@ mod tests {
         for address in ["127.0.0.1:7000", "127.0.0.2:1", "localhost:7000", "[::1]:7000", "[::ffff:127.0.0.1]:7000"] {
             assert!(is_loopback(address), "{address}");
         }
-        for address in ["0.0.0.0:7000", "10.0.0.1:7000", "[::]:7000", "example.org:7000", "localhost.example.org:1", ":7000"]
+        for address in
+            ["0.0.0.0:7000", "10.0.0.1:7000", "[::]:7000", "example.org:7000", "localhost.example.org:1", ":7000"]
         {
             assert!(!is_loopback(address), "{address}");
         }

@@ -61,7 +61,11 @@ fn a_key_is_made_shown_trusted_and_forgotten() {
     let run = |arguments: &[&str]| keys(home.path(), arguments);
     check_failure(&run(&["show"]), &["there is no key of this side in `", "hint: `ptc keys new` makes one"]);
     let made = run(&["new"]);
-    assert!(made.success && made.stdout.starts_with("ptc-ed25519:") && made.stdout.trim().len() == 55, "{}", made.stdout);
+    assert!(
+        made.success && made.stdout.starts_with("ptc-ed25519:") && made.stdout.trim().len() == 55,
+        "{}",
+        made.stdout
+    );
     assert!(made.stderr.contains("fingerprint "), "{}", made.stderr);
     assert_eq!(run(&["show"]).stdout, made.stdout);
     check_failure(&run(&["new"]), &["there is a key already in `"]);
@@ -124,7 +128,10 @@ fn a_stranger_is_refused_and_both_sides_say_so() {
     let ((_, friend), (stranger, stranger_key)) = (key(&sides.shop, "f.key"), key(&sides.shop, "x.key"));
     let (server, address) = sides.server(&["--peer", &friend, "--identity", &own]);
     let client = sides.client(&address, &["--peer", &server_key, "--identity", &stranger]).end();
-    check_failure(&server.end(), &[&format!("the peer's key is {stranger_key}, and `{friend}` was expected"), "ptc keys trust"]);
+    check_failure(
+        &server.end(),
+        &[&format!("the peer's key is {stranger_key}, and `{friend}` was expected"), "ptc keys trust"],
+    );
     check_failure(&client, &["the peer does not let this side's key in", &stranger_key]);
     // Another server than was meant.
     let (server, address) = sides.server(&["--peer", &stranger_key, "--identity", &own]);
@@ -156,7 +163,10 @@ fn between_machines_encryption_is_needed() {
         ptc(&[&meeting[..], &["--input", &input()], options].concat())
     };
     let far = ["--connect", "192.0.2.1:7000"];
-    check_failure(&run(&[&far[..], &["--plain"]].concat()), &["`--plain` is refused: `192.0.2.1:7000` is not only of this machine"]);
+    check_failure(
+        &run(&[&far[..], &["--plain"]].concat()),
+        &["`--plain` is refused: `192.0.2.1:7000` is not only of this machine"],
+    );
     check_failure(&run(&far), &["who the other side is is not said", "ptc keys new"]);
     check_failure(&run(&["--listen", "0.0.0.0:0", "--plain"]), &["`--plain` is refused: `0.0.0.0:0`"]);
     let nobody = sides.shop.path("none.key");

@@ -67,7 +67,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let guest = move || match meet(&dealer, party, stranger) {
                 Ok(Some(pair)) => serve(&dealer, pair, &ended),
                 Ok(None) => {}
-                Err(error) => eprintln!("a party was turned away: {}", error.to_string().replace("the peer", "the party")),
+                Err(error) => {
+                    eprintln!("a party was turned away: {}", error.to_string().replace("the peer", "the party"))
+                }
             };
             if let Err(error) = std::thread::Builder::new().name("session".into()).spawn(guest) {
                 eprintln!("a party was turned away: {error}");

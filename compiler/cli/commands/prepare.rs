@@ -64,6 +64,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let backend = arguments.backend.open()?;
     let progress = Progress::of_session(&plan, party);
     progress.queries(queries);
+    arguments.meeting.check_dealer(dealer)?;
     let door = arguments.meeting.door()?;
     let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;

@@ -133,6 +133,7 @@ pub fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
     }
     let backend = arguments.backend.open()?;
     let progress = Progress::of_session(&plan, party);
+    arguments.meeting.check_dealer(dealer)?;
     let door = arguments.meeting.door()?;
     let parameters = arguments.checkpoint.parameters(party, &plan)?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;

@@ -80,6 +80,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let dealer = dealer(&plan, arguments.dealer.as_deref())?.map(String::from);
     let backend = arguments.backend.open()?;
     let stop = process::stop_flag()?;
+    arguments.meeting.check_dealer(dealer.as_deref())?;
     let Some(door) = arguments.meeting.door()? else { return Err(Failure::Told) };
     let metrics = arguments.metrics.as_deref().map(http::listen).transpose()?;
     let parameters = arguments.checkpoint.parameters(Party::Server, &plan)?;

@@ -16,12 +16,7 @@ use crate::context::Context;
 use crate::wire::{Incoming, Outgoing, ring_len};
 
 /// `seen` is the channel's transcript when the step begins.
-pub async fn reveal(
-    context: &Context,
-    x: &Share,
-    to: Party,
-    seen: Transcript,
-) -> Result<Option<Vec<u64>>, PeerError> {
+pub async fn reveal(context: &Context, x: &Share, to: Party, seen: Transcript) -> Result<Option<Vec<u64>>, PeerError> {
     let other = context.lane.exchange(seen.own().to_vec(), DIGEST).await?;
     if other != seen.others() {
         return Err(PeerError::TranscriptsDiffer);

@@ -61,7 +61,8 @@ fn character(digit: u8) -> u8 {
 /// The six bits of a character; the top bit where it is none.
 fn value(character: u8) -> u8 {
     let (upper, lower) = (within(character, b'A', b'Z'), within(character, b'a', b'z'));
-    let (number, plus, slash) = (within(character, b'0', b'9'), within(character, b'+', b'+'), within(character, b'/', b'/'));
+    let (number, plus, slash) =
+        (within(character, b'0', b'9'), within(character, b'+', b'+'), within(character, b'/', b'/'));
     let known = upper | lower | number | plus | slash;
     upper & character.wrapping_sub(b'A')
         | lower & character.wrapping_sub(b'a').wrapping_add(26)
@@ -80,7 +81,8 @@ mod tests {
         assert_eq!(encode(&[0; 32]).as_str(), "A".repeat(43));
         assert_eq!(encode(&[0xff; 32]).as_str(), "/".repeat(42) + "8");
         for seed in 0..50u8 {
-            let bytes: [u8; 32] = std::array::from_fn(|at| (at as u8).wrapping_mul(37).wrapping_add(seed.wrapping_mul(91)));
+            let bytes: [u8; 32] =
+                std::array::from_fn(|at| (at as u8).wrapping_mul(37).wrapping_add(seed.wrapping_mul(91)));
             assert_eq!(decode(&encode(&bytes)).as_deref(), Some(&bytes));
         }
     }

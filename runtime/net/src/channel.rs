@@ -26,10 +26,9 @@ pub trait Channel: Send {
     /// Of all frames so far, in each direction. A channel over another one passes on that of the other.
     fn transcript(&self) -> Transcript;
 
-    /// What tells this connection from every other. Nothing where it is not encrypted.
-    fn binding(&self) -> Binding {
-        Binding::default()
-    }
+    /// What tells this connection from every other. Nothing where it is not encrypted. A channel over another one passes on
+    /// that of the other.
+    fn binding(&self) -> Binding;
 
     /// Bytes beside the frames. None where nothing is encrypted.
     fn overhead(&self) -> Overhead {

@@ -33,7 +33,9 @@ pub struct Identity {
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
-    #[error("this is no public key: one is written `{PUBLIC}` and 43 characters\nhint: the other side prints its own with `ptc keys show`")]
+    #[error(
+        "this is no public key: one is written `{PUBLIC}` and 43 characters\nhint: the other side prints its own with `ptc keys show`"
+    )]
     NotPublic,
     #[error("this is no secret key of `ptc`\nhint: `ptc keys new` makes one")]
     NotSecret,
@@ -48,7 +50,8 @@ impl PublicKey {
 
     /// To read aloud: 16 groups of four digits, all of a hash of the key.
     pub fn fingerprint(&self) -> String {
-        let digest = *blake3::Hasher::new_derive_key("ptc 2026 fingerprint of a key").update(&self.0).finalize().as_bytes();
+        let digest =
+            *blake3::Hasher::new_derive_key("ptc 2026 fingerprint of a key").update(&self.0).finalize().as_bytes();
         let group = |pair: &[u8; 2]| format!("{:04x}", u16::from_be_bytes(*pair));
         let (pairs, _) = digest.as_chunks::<2>();
         pairs.iter().map(group).collect::<Vec<_>>().join(" ")

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use crate::channel::{Channel, Counters};
+use crate::channel::{Binding, Channel, Counters};
 use crate::error::PeerError;
 use crate::frame::{Accepted, HEADER, Ledger};
 use crate::transcript::Transcript;
@@ -78,6 +78,10 @@ impl Channel for Memory {
 
     fn transcript(&self) -> Transcript {
         self.ledger.transcript()
+    }
+
+    fn binding(&self) -> Binding {
+        Binding::default()
     }
 }
 

@@ -371,6 +371,10 @@ impl Channel for Recorder {
     fn transcript(&self) -> Transcript {
         self.channel.transcript()
     }
+
+    fn binding(&self) -> ptc_net::channel::Binding {
+        self.channel.binding()
+    }
 }
 
 fn check_price(plan: &Plan, server: &Side, client: &Side) {

@@ -94,6 +94,27 @@ fn a_silent_peer_is_given_up() {
 }
 
 #[test]
+fn a_peer_that_drips_is_given_up() {
+    // Never silent for long, and never done: four seconds for what may take one.
+    let limit = Duration::from_secs(1);
+    let (mut a, b) = tcp_pair(limit);
+    let dripping = thread::spawn(move || {
+        let mut stream = b.wire.stream.try_clone().unwrap();
+        for byte in frame(200, 0, &[7; 200]) {
+            if stream.write_all(&[byte]).is_err() {
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    let error = a.receive(1000).unwrap_err();
+    assert!(error.to_string().starts_with("the peer is too slow: the rest of a message after "), "{error}");
+    assert!(error.to_string().contains("was not complete within 1.001 s"), "{error}");
+    drop(a);
+    dripping.join().unwrap();
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_given_up() {
     let (done, wait) = std::sync::mpsc::channel::<()>();
     let mut channel = against(move |stream| {

@@ -94,7 +94,10 @@ fn two_that_know_each_other_speak() {
     // Frames are counted as without encryption; what it adds is counted beside them, and small.
     let size = size as u64;
     assert_eq!(server.counters(), Counters { rounds: 1, sent: size + 9, received: size + 8 + 12 });
-    assert_eq!((server.overhead().sent, server.overhead().received), (client.overhead().received, client.overhead().sent));
+    assert_eq!(
+        (server.overhead().sent, server.overhead().received),
+        (client.overhead().received, client.overhead().sent)
+    );
     let records = (size + 9).div_ceil(16 << 10) + 20;
     assert!((300..2000 + 22 * records).contains(&server.overhead().sent), "{:?}", server.overhead());
     let (one, other) = (server.binding(), client.binding());
@@ -130,7 +133,10 @@ fn a_key_that_is_not_expected_is_named_and_refused() {
     // The one that connects is a stranger to the other.
     let [server, client] = meet((&a, &known("bea", &b)), (&stranger, &known("a", &a)));
     let error = server.err().unwrap().to_string();
-    assert!(error.starts_with(&format!("the peer's key is {}, and `bea` was expected\n", stranger.public())), "{error}");
+    assert!(
+        error.starts_with(&format!("the peer's key is {}, and `bea` was expected\n", stranger.public())),
+        "{error}"
+    );
     assert!(error.contains(&format!("`ptc keys trust NAME {}`", stranger.public())), "{error}");
     let error = client.err().unwrap().to_string();
     assert!(error.starts_with("the peer does not let this side's key in\n"), "{error}");
@@ -167,7 +173,8 @@ fn a_plain_peer_and_an_encrypted_one_name_each_other() {
             // A greeting, as it begins a session.
             plain.send(vec![b'p'; 790]).and_then(|()| plain.receive(1 << 17)).err().unwrap()
         });
-        let error = encrypted.secure(side, Keys { identity: &own, allowed: &known("peer", &identity()) }).err().unwrap();
+        let error =
+            encrypted.secure(side, Keys { identity: &own, allowed: &known("peer", &identity()) }).err().unwrap();
         assert_eq!(first_line(error), "the peer speaks without encryption, and this side with it");
         let error = other.join().unwrap();
         assert_eq!(first_line(error), "the peer speaks with encryption, and this side without it");
