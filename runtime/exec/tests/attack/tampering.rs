@@ -1,6 +1,6 @@
 //! What can be done to a frame on its way.
 
-/// The ten mutations, a flip as of a bit and of a byte, and a link that breaks.
+/// The ten mutations, a flip as of a bit, of a byte and of all, and a link that breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
     /// The payload is shorter; its header tells so, or not.
@@ -10,6 +10,8 @@ pub enum Change {
     Empty,
     FlipBit,
     FlipByte,
+    /// Other bytes altogether: random ones, zeros or ones.
+    Garble,
     /// The next frame comes first; they are numbered anew, or not.
     Reorder,
     /// It comes twice; what follows is numbered anew, or not.
@@ -26,13 +28,14 @@ pub enum Change {
     Leave,
 }
 
-/// Each of the ten, a flip in both forms.
-pub const CHANGES: [Change; 11] = [
+/// Each of the ten, a flip in three forms.
+pub const CHANGES: [Change; 12] = [
     Change::Truncate,
     Change::Extend,
     Change::Empty,
     Change::FlipBit,
     Change::FlipByte,
+    Change::Garble,
     Change::Reorder,
     Change::Duplicate,
     Change::Replay,
@@ -101,6 +104,13 @@ pub fn alter(
         Change::FlipByte => {
             changed.payload.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= (1 + (random >> 32) % 255) as u8)
         }
+        Change::Garble => changed.payload.iter_mut().enumerate().for_each(|(at, byte)| {
+            *byte = match random % 3 {
+                0 => 0,
+                1 => u8::MAX,
+                _ => mix(random ^ at as u64) as u8,
+            }
+        }),
         Change::Duplicate => {
             let mut again = frame.clone();
             if told {
