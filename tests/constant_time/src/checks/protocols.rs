@@ -57,6 +57,10 @@ impl Channel for Blind {
     fn transcript(&self) -> Transcript {
         self.0.transcript()
     }
+
+    fn binding(&self) -> ptc_net::channel::Binding {
+        self.0.binding()
+    }
 }
 
 /// What a step consumes, of which nothing is known.
@@ -254,6 +258,10 @@ macro_rules! like_blind {
 
             fn transcript(&self) -> Transcript {
                 self.0.transcript()
+            }
+
+            fn binding(&self) -> ptc_net::channel::Binding {
+                self.0.binding()
             }
         }
     };

@@ -43,9 +43,11 @@ fn session(trust: Trust) {
     entropy::secret_after(0, || {
         let (server, client) = memory::pair_with_timeout(super::wire::PATIENCE);
         std::thread::scope(|scope| {
-            let role = Role::Client { plan: plan.clone(), backend: Arc::new(Portable), cache: &NoCache, queries: 1 };
-            let inputs = own(Party::Client);
-            scope.spawn(move || run(role, Wire(client), inputs));
+            let (plan, inputs) = (plan.clone(), own(Party::Client));
+            scope.spawn(move || {
+                let role = Role::Client { plan, backend: Arc::new(Portable), cache: &NoCache, queries: 1 };
+                run(role, Wire(client), inputs)
+            });
             run(Role::Server { prepared, public }, Wire(server), own(Party::Server));
         });
     });

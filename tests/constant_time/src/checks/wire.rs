@@ -39,4 +39,8 @@ impl Channel for Wire {
     fn transcript(&self) -> Transcript {
         self.0.transcript()
     }
+
+    fn binding(&self) -> ptc_net::channel::Binding {
+        self.0.binding()
+    }
 }
