@@ -29,6 +29,7 @@ def _npy(name: str, array: object) -> bytes:
         raise InputError(f"`{name}` is no array: {error}\nhint: give all rows the same length") from None
     if array.dtype == object:
         raise InputError(f"`{name}` is no array of numbers, but of objects")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     file = io.BytesIO()
     numpy.save(file, numpy.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
     return file.getvalue()
