@@ -8,6 +8,7 @@ mod batches;
 mod bounds;
 mod examples;
 mod explained;
+mod families;
 mod keys;
 mod minilm;
 mod pools;
