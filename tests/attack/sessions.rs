@@ -106,6 +106,10 @@ impl Channel for Faulty {
     fn transcript(&self) -> Transcript {
         self.channel.as_ref().map_or(memory::pair().0.transcript(), |channel| channel.transcript())
     }
+
+    fn binding(&self) -> ptc_net::channel::Binding {
+        self.channel.as_ref().map_or(Default::default(), |channel| channel.binding())
+    }
 }
 
 fn hello(trust: Trust) -> Arc<Plan> {

@@ -46,7 +46,8 @@ impl Sides {
     }
 
     fn client(&self, server: &str, options: &[&str]) -> Process {
-        let options = [&["--backend", "portable", "--input", &input()], options].concat();
+        let input = input();
+        let options = [&["--backend", "portable", "--input", &input], options].concat();
         self.shop.client(&self.plan, None, server, &options)
     }
 }

@@ -1,15 +1,16 @@
 //! `ptc prepare` and `ptc run --pool` between real processes, killed or not.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use serde_json::Value;
 
+use self::wire::{Frames, wire};
 use crate::support::{Ended, Process, Workshop, check_failure, example, ptc};
+
+#[path = "../support/wire.rs"]
+mod wire;
 
 /// A shop with a plan of an example, its dealer where it has one, and pools.
 struct Pools {
@@ -253,47 +254,6 @@ fn two_processes_do_not_share_a_pool() {
     check_failure(&second.end(), &["another process uses the pool"]);
     let client = pools.client(&address, &["--pool", &client]).end();
     assert!(client.success && waiting.end().success, "{}", client.stderr);
-}
-
-/// What went over a session's wire, frame by frame, without headers.
-type Frames = Vec<Vec<u8>>;
-
-/// A wire between the client and the server at `address`. Before the `n`-th frame goes on, `before(n)`.
-fn wire(address: &str, before: impl Fn(usize) + Send + Sync + 'static) -> (String, JoinHandle<Frames>) {
-    let (listener, server) = (TcpListener::bind("127.0.0.1:0").unwrap(), address.to_string());
-    let own = listener.local_addr().unwrap().to_string();
-    let passing = std::thread::spawn(move || {
-        let client = listener.accept().unwrap().0;
-        let server = TcpStream::connect(server).unwrap();
-        let frames = Mutex::new(vec![]);
-        std::thread::scope(|scope| {
-            scope.spawn(|| pass(&client, &server, &frames, &before));
-            pass(&server, &client, &frames, &before);
-        });
-        frames.into_inner().unwrap()
-    });
-    (own, passing)
-}
-
-fn pass(mut from: &TcpStream, mut to: &TcpStream, frames: &Mutex<Frames>, before: &dyn Fn(usize)) {
-    loop {
-        let mut header = [0; 8];
-        if from.read_exact(&mut header).is_err() {
-            break;
-        }
-        let mut frame = vec![0; u32::from_le_bytes(*header.first_chunk().unwrap()) as usize];
-        if from.read_exact(&mut frame).is_err() {
-            break;
-        }
-        let mut frames = frames.lock().unwrap();
-        before(frames.len());
-        frames.push(frame.clone());
-        drop(frames);
-        if to.write_all(&[&header[..], &frame].concat()).is_err() {
-            break;
-        }
-    }
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
 #[derive(Clone, Copy, Debug)]
