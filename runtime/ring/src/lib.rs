@@ -6,6 +6,7 @@
 pub mod blocks;
 pub mod fixed;
 mod groups;
+pub mod masks;
 pub mod pack;
 pub mod planes;
 pub mod prg;

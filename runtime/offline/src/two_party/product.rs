@@ -9,6 +9,7 @@
 
 use ptc_net::PeerError;
 use ptc_ring::Share;
+use ptc_ring::masks::Masks;
 use ptc_ring::pack::{pack, packed_len, unpack_from};
 use ptc_ring::tensor::reduce_slice;
 
@@ -181,15 +182,15 @@ pub fn receive_flipped(
 
 /// Calls `with` on every element and a word of ones if its number's bit is set, else of zeros.
 pub fn masked(each: usize, bits: impl Fn(usize) -> u64, elements: &mut [u64], with: impl Fn(&mut u64, u64)) {
+    let mut masks = Masks::new();
     for (word, elements) in elements.chunks_mut(64 * each.max(1)).enumerate() {
-        let bits = bits(word);
+        let masks = masks.of_bits(bits(word));
         if each == 1 {
-            elements.iter_mut().enumerate().for_each(|(at, x)| with(x, (bits >> at & 1).wrapping_neg()));
+            elements.iter_mut().zip(masks).for_each(|(x, set)| with(x, *set));
             continue;
         }
-        for (at, elements) in elements.chunks_mut(each.max(1)).enumerate() {
-            let set = (bits >> at & 1).wrapping_neg();
-            elements.iter_mut().for_each(|x| with(x, set));
+        for (elements, set) in elements.chunks_mut(each.max(1)).zip(masks) {
+            elements.iter_mut().for_each(|x| with(x, *set));
         }
     }
 }

@@ -18,6 +18,7 @@ use ptc_net::PeerError;
 use ptc_ot::block::{Block, Blocks};
 use ptc_ot::{hash, puncture};
 use ptc_plan::step::Party;
+use ptc_ring::masks::of_bit;
 use ptc_ring::pack::{pack, packed_len, unpack};
 use ptc_ring::tensor::reduce_slice;
 use ptc_ring::{Prg, Share};
@@ -371,7 +372,7 @@ fn rotate(vector: &mut [u64], by: u64, index_bits: u32) {
     let entries = vector.len();
     let mut moved = vec![0; entries];
     for bit in 0..index_bits {
-        let (step, keep) = (1usize << bit, (by >> bit & 1).wrapping_neg());
+        let (step, keep) = (1usize << bit, of_bit(by >> bit));
         moved[step..].copy_from_slice(&vector[..entries - step]);
         moved[..step].copy_from_slice(&vector[entries - step..]);
         vector.iter_mut().zip(&moved).for_each(|(stay, moved)| *stay ^= (*stay ^ moved) & keep);

@@ -11,6 +11,7 @@
 use ptc_net::PeerError;
 use ptc_plan::two_party::matrices::{Elements, Rows};
 use ptc_ring::Share;
+use ptc_ring::masks::of_bit;
 use ptc_ring::pack::{pack, unpack_from};
 use ptc_ring::tensor::reduce_slice;
 use rayon::prelude::*;
@@ -124,7 +125,7 @@ pub fn receive(received: &Received, rows: &Rows, message: &[u8], flips: Option<F
                 }
                 let each = strings.chunks(rows.each.max(1)).zip(corrections.chunks(rows.each.max(1)));
                 for (place, (strings, corrections)) in each.enumerate() {
-                    let chosen = (received.choices(from + place) & 1).wrapping_neg();
+                    let chosen = of_bit(received.choices(from + place));
                     let flipped = flips.map_or(0, |flips| {
                         flips.of(rows, bit, at * rows.inner + first + place) ^ Flips::negative(rows, bit)
                     });
