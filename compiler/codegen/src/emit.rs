@@ -307,8 +307,12 @@ impl Emitter<'_> {
                 let x = input(0);
                 let fixed = x.fixed.expect("a compared value has a ring");
                 let value = self.at(node.inputs[0]);
-                let value = self.narrow(value, x.compared_bits(*threshold).min(fixed.bits));
+                let bits = x.compared_bits(*threshold).min(fixed.bits);
+                let value = self.narrow(value, bits);
+                // The difference is what fits the ring; a threshold beyond it is there modulo the ring's size.
                 let threshold = (threshold * (fixed.frac as f64).exp2()).round() as i64;
+                let beyond = threshold.unsigned_abs() >> (bits - 1) > 1;
+                let threshold = if beyond { threshold << (64 - bits) >> (64 - bits) } else { threshold };
                 self.step(StepOp::Compare { threshold }, &[value], node, Form::Bits)
             }
             Operator::Not | Operator::Xor | Operator::And => {

@@ -40,7 +40,7 @@ fn grow(choices: &mut Bytes) {
     let (depth, trees) = (1 + choices.below(11) as u32, 1 + choices.below(9));
     let cots: Vec<Block> = (0..depth as usize * trees).map(|at| Block::from(at as u64) << 7 | 3).collect();
     let words: Vec<u64> =
-        (0..cots.len().div_ceil(64)).map(|_| u64::from(choices.byte()) * 0x0101_0204_0810_2041).collect();
+        (0..cots.len().div_ceil(64)).map(|_| u64::from(choices.byte()).wrapping_mul(0x0101_0204_0810_2041)).collect();
     let message = message(choices, puncture::message_bytes(depth, trees));
     let mut leaves = vec![0; puncture::leaves_len(depth, trees)];
     if let Ok(places) = puncture::grow(depth, &cots, &words, &message, &mut leaves) {
