@@ -1,5 +1,6 @@
 //! Encoders after BERT as `.ptx`: embeddings in the clear, blocks between the parties, and a head.
 
+use crate::decoder::divides;
 use crate::head::{self, Head};
 use crate::keys::Keys;
 use crate::problem::Problem;
@@ -67,18 +68,14 @@ pub(crate) fn draft(
 ) -> Option<Draft> {
     let head = head::choose(keys, sentence, wish, &POSSIBLE);
     let prefix = prefix(tensors, ANCHOR, encoder.prefix, keys);
-    let (head, prefix) = (head?, prefix?);
     let Encoder { ref sizes, ref block, .. } = encoder;
-    if !sizes.width.is_multiple_of(sizes.heads) {
-        let found = format!("{} heads in a width of {}", sizes.heads, sizes.width);
-        let fix = "check the configuration against its checkpoint";
-        keys.problems.push(Problem::new("config.json", found, "a width that the heads divide evenly", fix));
-    }
+    divides(keys, sizes.width, sizes.heads);
     let Some(most) = sizes.places.checked_sub(encoder.first_place).filter(|most| *most > 0) else {
         let (fix, most) = ("check the configuration against its checkpoint", encoder.first_place + 1);
         keys.refuse("max_position_embeddings", format!("at least {most}"), fix);
         return None;
     };
+    let (head, prefix) = (head?, prefix?);
     let length = Length { default: most.min(LENGTH), most };
     let norm = norm(tensors, &prefix);
     // A pair of texts is told apart by its segments.

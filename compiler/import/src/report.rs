@@ -20,19 +20,26 @@ pub struct Load {
     pub flags: Vec<String>,
 }
 
-/// Missing tensors named in one message.
+/// Misfits that are told.
 const MAX_NAMED: usize = 30;
+/// Tensors among which a name that was meant is looked for.
+const MAX_SEARCHED: usize = 1 << 14;
 
 /// `parameters` are the model's, by path and shape. Every misfit is told at once.
 pub fn compare(parameters: &BTreeMap<String, Vec<usize>>, tensors: &Tensors) -> Result<Load, Vec<Problem>> {
     let mut problems = vec![];
     let mut dtypes = BTreeMap::new();
     let mut numbers = 0u64;
+    let mut further = 0;
     for (path, shape) in parameters {
+        if problems.len() == MAX_NAMED {
+            further += 1;
+            continue;
+        }
         let place = format!("`{path}`");
         let Some(tensor) = tensors.get(path) else {
-            let near = ptc_syntax::suggest::nearest(path, tensors.keys().map(String::as_str));
-            let found = match near.filter(|near| !parameters.contains_key(*near)) {
+            let free = tensors.keys().filter(|name| !parameters.contains_key(*name)).take(MAX_SEARCHED);
+            let found = match ptc_syntax::suggest::nearest(path, free.map(String::as_str)) {
                 Some(near) => format!("not among the weights, which have `{near}`"),
                 None => "not among the weights".into(),
             };
@@ -53,10 +60,9 @@ pub fn compare(parameters: &BTreeMap<String, Vec<usize>>, tensors: &Tensors) -> 
         }
     }
     if !problems.is_empty() {
-        if let Some(more @ 1..) = problems.len().checked_sub(MAX_NAMED) {
-            problems.truncate(MAX_NAMED);
-            let fix = "see the ones above";
-            problems.push(Problem::new("the weights", format!("{more} further misfits"), "none", fix));
+        if further > 0 {
+            let found = format!("{further} tensors more were not looked at");
+            problems.push(Problem::new("the weights", found, "none that does not fit", "mend those above first"));
         }
         return Err(problems);
     }
@@ -72,12 +78,14 @@ pub fn compare(parameters: &BTreeMap<String, Vec<usize>>, tensors: &Tensors) -> 
 
 /// The shortest beginnings at a dot that cover unused names and no used one.
 fn flags(unused: &[&String], used: &BTreeMap<String, Vec<usize>>) -> Vec<String> {
-    let covers = |top: &str, name: &str| name.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let covers_used = |top: &str| {
+        let below = format!("{top}.");
+        used.contains_key(top) || used.range(below.clone()..).next().is_some_and(|(name, _)| name.starts_with(&below))
+    };
     let mut flags = BTreeSet::new();
     for name in unused {
         let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
-        let mut tops = ends.filter_map(|end| name.get(..end));
-        let top = tops.find(|top| !used.keys().any(|other| covers(top, other)));
+        let top = ends.filter_map(|end| name.get(..end)).find(|top| !top.is_empty() && !covers_used(top));
         flags.insert(top.unwrap_or(name).to_string());
     }
     flags.into_iter().collect()
