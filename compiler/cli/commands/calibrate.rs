@@ -166,7 +166,9 @@ fn digest(arguments: &Arguments, text: &str, graph: &Graph) -> Result<String, Fa
         hash.update(files::read(file, u64::MAX)?);
     }
     hash.update([0]);
-    std::io::copy(&mut std::fs::File::open(&arguments.weights)?, &mut hash)?;
+    for file in weights::checkpoint::files(&arguments.weights)? {
+        std::io::copy(&mut std::fs::File::open(file)?, &mut hash)?;
+    }
     Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
