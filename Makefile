@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PTC := target/release/ptc
 DEBIAN := llvm-19-dev gcc
 
-.PHONY: all setup build demo demo-minilm test test-random test-attack test-constant-time fuzz sanitize miri audit test-load test-openai bench lint clean wheel test-python
+.PHONY: all setup build demo demo-minilm test test-random test-attack test-constant-time fuzz sanitize miri audit test-load test-openai book bench lint clean wheel test-python
 
 all: build
 
@@ -71,6 +71,11 @@ miri: setup
 audit:
 	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
 	cargo deny check
+
+# The book as pages, in target/book.
+book:
+	@mdbook --version >/dev/null 2>&1 || cargo install mdbook --locked --no-default-features --features search
+	mdbook build docs/book
 
 # Side by side with other systems where they are installed; see benches/README.md.
 bench: build
