@@ -28,6 +28,8 @@ struct Here {
 struct Visitor {
     cut: Arc<dyn Fn() + Send + Sync>,
     until: Instant,
+    /// Of the rest between two queries.
+    idle_until: Instant,
     stage: Stage,
     overdue: bool,
 }
@@ -61,7 +63,8 @@ impl Crowd {
         }
         here.came += 1;
         let number = here.came;
-        let visitor = Visitor { cut, until: Instant::now() + greeting, stage: Stage::Stranger, overdue: false };
+        let until = Instant::now() + greeting;
+        let visitor = Visitor { cut, until, idle_until: until, stage: Stage::Stranger, overdue: false };
         here.visitors.insert(number, visitor);
         Some(Entry { crowd: self.clone(), number })
     }
@@ -80,12 +83,12 @@ impl Crowd {
         let now = Instant::now();
         let cuts: Vec<_> = {
             let mut here = self.lock();
-            let late = here.visitors.values_mut().filter(|visitor| visitor.until <= now);
-            late.map(|visitor| {
-                visitor.overdue = true;
-                visitor.cut.clone()
-            })
-            .collect()
+            let late = here.visitors.values_mut().filter_map(|visitor| {
+                visitor.overdue = visitor.until <= now;
+                let late = visitor.overdue || (visitor.stage == Stage::Idle && visitor.idle_until <= now);
+                late.then(|| visitor.cut.clone())
+            });
+            late.collect()
         };
         cuts.iter().for_each(|cut| cut());
     }
@@ -160,22 +163,23 @@ impl Entry {
         Ok(())
     }
 
-    /// Between two queries. False where the session is to end instead.
-    pub fn rest(&self) -> bool {
-        self.turn(Stage::Idle)
+    /// Between two queries, for at most `between`. False where the session is to end instead.
+    pub fn rest(&self, between: Duration) -> bool {
+        self.turn(Stage::Idle, between)
     }
 
     /// A query begins. False where the session is to end instead.
     pub fn work(&self) -> bool {
-        self.turn(Stage::Busy)
+        self.turn(Stage::Busy, Duration::ZERO)
     }
 
-    fn turn(&self, stage: Stage) -> bool {
+    fn turn(&self, stage: Stage, between: Duration) -> bool {
         let mut here = self.crowd.lock();
         let closed = here.closed;
         match here.visitors.get_mut(&self.number) {
             Some(visitor) if !closed && !visitor.overdue => {
                 visitor.stage = stage;
+                visitor.idle_until = Instant::now() + between;
                 true
             }
             _ => false,
@@ -255,7 +259,9 @@ mod tests {
         assert_eq!(count.load(Ordering::SeqCst), 1);
         let gone = RunError::Peer(ptc_net::PeerError::Closed("a message".into()));
         assert_eq!(late.outcome(&gone), Outcome::Stranger);
-        assert!(early.rest());
+        assert!(early.rest(Duration::ZERO));
+        crowd.cut_overdue();
+        assert_eq!(count.load(Ordering::SeqCst), 3);
         assert_eq!(early.outcome(&gone), Outcome::Left);
     }
 
@@ -265,10 +271,10 @@ mod tests {
         let [idle, busy] = [(); 2].map(|()| crowd.enter(cut.clone(), LONG).unwrap());
         idle.admit(LONG).unwrap();
         busy.admit(LONG).unwrap();
-        assert!(idle.rest() && busy.work());
+        assert!(idle.rest(LONG) && busy.work());
         crowd.close();
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert!(!busy.rest() && crowd.enter(cut, LONG).is_none());
+        assert!(!busy.rest(LONG) && crowd.enter(cut, LONG).is_none());
         assert!(!crowd.wait_until_empty(Instant::now()));
         drop((idle, busy));
         assert!(crowd.wait_until_empty(Instant::now()));

@@ -40,7 +40,7 @@ pub fn serve(server: &Server, client: Box<dyn Channel>, entry: &Entry, queries: 
         return Ok(true);
     }
     loop {
-        if !entry.rest() {
+        if !entry.rest(limits.between) {
             return Ok(false);
         }
         let call = session.hear(limits.between)?;
