@@ -31,7 +31,8 @@ pub enum Format {
 /// A folder as transformers saves it, with safetensors
 ///
 /// BERT, RoBERTa, DistilBERT and MPNet with the heads classification, tokens, embedding (sentence-transformers) and encoder;
-/// further families as `ptc import hf` on them says.
+/// GPT-2, LLaMA, Mistral, Qwen2 and Qwen3 with next-token, next-tokens, classification and encoder; ViT with classification
+/// and encoder.
 #[derive(clap::Args)]
 pub struct HuggingFace {
     /// The checkpoint's folder: `config.json` beside `model.safetensors`, or beside the index of several files.
@@ -89,6 +90,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         write_json(path, &data)?;
     }
     messages::table("import", &format!("{source}: {}", load.text(&imported)), || data);
+    messages::note(match imported.input {
+        Input::Text => "for `--samples`, write texts like those that will be asked: one a line, a few dozen",
+        Input::Pixels => "for `--samples`, write images like those that will be asked: one a line, as `ptc calibrate` says",
+    });
     commands.iter().for_each(|command| println!("{command}"));
     Ok(())
 }

@@ -180,7 +180,6 @@ fn absolute(keys: &mut Keys) {
                use a checkpoint with absolute positions, or write the `.ptx` by hand";
     keys.only("position_embedding_type", json!("absolute"), fix);
     keys.only("is_decoder", json!(false), "use the checkpoint as an encoder: a causal BERT is not in the library");
-    keys.flag("tie_word_embeddings", true);
 }
 
 /// The library's name for an activation.

@@ -73,7 +73,8 @@ pub(crate) fn entry(source: &mut Source, lines: &str, decoder: &Decoder, keys: &
 
 pub(crate) fn divides(keys: &mut Keys, width: u64, heads: u64) {
     // A width that was refused stands here as 1.
-    if width > 1 && !width.is_multiple_of(heads) {
+    let refused = width == 1 && !keys.problems.is_empty();
+    if !refused && !width.is_multiple_of(heads) {
         let found = format!("{heads} heads in a width of {width}");
         let fix = "check the configuration against its checkpoint";
         keys.problems.push(Problem::new("config.json", found, "a width that the heads divide evenly", fix));

@@ -91,6 +91,8 @@ const WITHOUT_EFFECT: &[&str] = &[
     "tf_legacy_loss",
     "tie_encoder_decoder",
     "tie_weights_",
+    // Decoders read it; an encoder has no head that shares the table.
+    "tie_word_embeddings",
     "tokenizer_class",
     "top_k",
     "top_p",

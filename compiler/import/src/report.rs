@@ -112,7 +112,7 @@ impl Load {
     pub fn text(&self, imported: &Imported) -> String {
         let dtypes: Vec<String> = self.dtypes.iter().map(|(dtype, count)| format!("{count} {dtype}")).collect();
         let mut text = format!(
-            "{} with the head `{}`: {} tensors used ({}), {:.1} million numbers\n",
+            "{} with the head `{}`: {} tensors used ({}), {:.3} million numbers\n",
             imported.family,
             imported.head.name(),
             self.used.len(),

@@ -53,7 +53,7 @@ fn a_source_reads_like_one_written_by_hand() {
 use attention::MultiHead;
 use nn::{LayerNorm, Linear, gelu, tanh};
 
-dim S = 16; // tokens, at most 16; `ptc build --dim S=32` overrides it
+dim S = 16;                                   // tokens, at most 16; `ptc build --dim S=32` overrides it
 const VOCABULARY = 96;
 const PLACES = 16;
 const D = 32;

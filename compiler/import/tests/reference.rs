@@ -160,3 +160,35 @@ fn llama_and_its_relatives_predict_a_word() {
 fn vit_classifies_an_image() {
     check("vit", &["@server at \"vit.embeddings\"", "classifier(norm(x[0]))"]);
 }
+
+/// Whatever stands in a configuration, the import says no or gives a source that is a model.
+#[test]
+fn odd_values_are_refused_or_used() {
+    let odd = ["null", "-1", "0", "1", "2", "7", "0.5", "1e300", "18446744073709551615", "true", "false", "[]", "{}"];
+    let odd = odd.into_iter().chain(["\"gelu_new\"", "\"a\\u001b\\\"}\"", "[1, 2]", "{\"rope_type\": \"yarn\"}"]);
+    let odd: Vec<Value> = odd.map(|text| serde_json::from_str(text).unwrap()).collect();
+    let mut used = 0;
+    for family in ["bert", "roberta", "distilbert", "mpnet", "gpt2", "llama", "qwen2", "qwen3", "vit"] {
+        let folder = folder(family);
+        let (tensors, _) = weights(&folder);
+        let config: Value = serde_json::from_str(&read(&folder, "config.json").unwrap().unwrap()).unwrap();
+        for key in config.as_object().unwrap().keys() {
+            for value in &odd {
+                let mut config = config.clone();
+                config[key] = value.clone();
+                let mut read = |name: &str| match name {
+                    "config.json" => Ok(Some(config.to_string())),
+                    name => read(&folder, name),
+                };
+                match ptc_import::import(&mut read, &tensors, Wish::default()) {
+                    Ok(imported) => {
+                        graph(&imported, imported.length.map(|length| length.most.min(4)));
+                        used += 1;
+                    }
+                    Err(problems) => assert!(!problems.is_empty(), "{family}: {key} is {value}"),
+                }
+            }
+        }
+    }
+    assert!(used > 1000, "{used}");
+}
