@@ -165,6 +165,7 @@ fn preparation(facts: &Facts) -> Vec<Message> {
         return vec![
             message("dealer", "a seed for each party", "nothing: it is that party's own randomness"),
             message("dealer", "corrections, to the client", "the server's masks, which come from the server's seed"),
+            message("dealer", "a digest of all messages, to each party", "nothing: that party has them"),
             message(
                 "server",
                 "its weights, masked",
