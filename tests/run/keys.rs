@@ -189,8 +189,18 @@ fn a_dealer_and_its_parties_know_each_other() {
     let keys = ["--peer", &own_key, "--peer", &other_key, "--identity", &dealer_file];
     let mut dealer = Process::start(&[&deal[..], &keys].concat());
     let at = dealer.says(" on ");
-    let (server, address) =
-        sides.server(&["--peer", &other_key, "--identity", &own, "--dealer", &at, "--dealer-key", &dealer_key]);
+    let (server, address) = sides.server(&[
+        "--peer",
+        &other_key,
+        "--identity",
+        &own,
+        "--dealer",
+        &at,
+        "--dealer-key",
+        &dealer_key,
+        "--timeout",
+        "15",
+    ]);
     // Without the dealer's key this side speaks plainly to it, and is turned away.
     let options = ["--peer", &own_key, "--identity", &other, "--dealer", &at];
     let plain = sides.client(&address, &options).end();
