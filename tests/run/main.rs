@@ -9,6 +9,7 @@ mod bounds;
 mod examples;
 mod explained;
 mod families;
+mod imports;
 mod keys;
 mod minilm;
 mod pools;
