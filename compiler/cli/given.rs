@@ -93,15 +93,12 @@ impl Given {
             }
             (None, None) => self.texts()?,
         };
-        if let Some((name, rows)) = stacks.first() {
-            if wanted.is_empty() {
-                wanted = vec![Wanted::default(); rows.len()];
-            }
-            if let Some((name, rows)) = stacks.iter().find(|(_, rows)| rows.len() != wanted.len()) {
-                let message = format!("input `{name}` has {} rows, and there are {} queries", rows.len(), wanted.len());
-                return Err(Failure::new(message, "give a row for each query"));
-            }
-            debug_assert!(!name.is_empty());
+        if let Some((_, rows)) = stacks.first().filter(|_| wanted.is_empty()) {
+            wanted = vec![Wanted::default(); rows.len()];
+        }
+        if let Some((name, rows)) = stacks.iter().find(|(_, rows)| rows.len() != wanted.len()) {
+            let message = format!("input `{name}` has {} rows, and there are {} queries", rows.len(), wanted.len());
+            return Err(Failure::new(message, "give a row for each query"));
         }
         if wanted.is_empty() {
             self.explain_missing(taken, &common)?;
