@@ -90,7 +90,8 @@ fn every_problem_of_a_checkpoint_is_told() {
     std::fs::copy(reference("bert_tokens").join("config.json"), folder.join("config.json")).unwrap();
     let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
     std::fs::write(folder.join("config.json"), config.replace("\"hidden_size\": 32", "\"hidden_size\": 64")).unwrap();
-    check_failure(&import(&[]), &["`classifier.weight`: [3, 32] in the weights; supported: [3, 64]"]);
+    let misfit = "`bert.embeddings.word_embeddings.weight`: [96, 32] in the weights; supported: [96, 64]";
+    check_failure(&import(&[]), &[misfit, "tensors more were not looked at"]);
     std::fs::remove_file(folder.join("model.safetensors")).unwrap();
     check_failure(&import(&[]), &["has neither `model.safetensors` nor", "hint: give the folder"]);
     std::fs::write(folder.join("model.safetensors.index.json"), "{\"weight_map\": {\"a\": \"../../etc/x.safetensors\"}}")
