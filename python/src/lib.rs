@@ -131,11 +131,10 @@ fn tensors(py: Python<'_>, arrays: Vec<(String, Vec<u8>)>) -> PyResult<Tensors> 
 }
 
 fn arrays<'py>(py: Python<'py>, queries: &[Tensors]) -> Vec<Vec<(String, Bound<'py, PyBytes>)>> {
-    let array = |(name, tensor)| -> (String, Bound<'py, PyBytes>) {
-        let (name, tensor): (&String, _) = (name, tensor);
-        (name.clone(), PyBytes::new(py, &library::npy(tensor)))
+    let query = |query: &Tensors| {
+        query.iter().map(|(name, tensor)| (name.clone(), PyBytes::new(py, &library::npy(tensor)))).collect()
     };
-    queries.iter().map(|query| query.iter().map(array).collect()).collect()
+    queries.iter().map(query).collect()
 }
 
 /// The exception of the package that says it.

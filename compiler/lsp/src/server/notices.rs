@@ -42,12 +42,23 @@ impl Server {
             "textDocument/didSave" => {
                 let known: Option<DidSaveTextDocumentParams> = read(params);
                 if known.is_some() {
-                    self.touch();
+                    self.forget_prices();
                 }
             }
-            "workspace/didChangeWatchedFiles" => self.touch(),
+            "workspace/didChangeWatchedFiles" => self.forget_prices(),
             _ => {}
         }
+    }
+}
+
+impl Server {
+    /// What a plan is built of besides texts has changed, ranges for example.
+    fn forget_prices(&mut self) {
+        for (root, read) in &mut self.models {
+            self.builder.stop(root);
+            read.prices = None;
+        }
+        self.touch();
     }
 }
 
