@@ -10,6 +10,7 @@ pub mod queue;
 pub mod sessions;
 
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use ptc_exec::tensors::Tensors;
@@ -102,7 +103,10 @@ impl Gateway {
         let mut runs = vec![];
         for answer in answers {
             let left = until.saturating_duration_since(Instant::now());
-            let result = answer.recv_timeout(left).unwrap_or(Err(Lost::Late));
+            let result = answer.recv_timeout(left).unwrap_or_else(|gone| match gone {
+                RecvTimeoutError::Timeout => Err(Lost::Late),
+                RecvTimeoutError::Disconnected => Err(Lost::Failed("the session had a fault".into())),
+            });
             runs.push(result.map_err(|lost| Problem::lost(&lost))?);
         }
         Ok(self.entry.split(runs, count))

@@ -1,5 +1,6 @@
 //! `ptc client`: a gateway on the client's machine, through which programs ask a server privately.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -70,9 +71,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let too_long = if arguments.truncate { TooLong::Cut } else { TooLong::Refuse };
     let entry = Entry::open(plan.clone(), &arguments.tokenizer, too_long)?;
     let dealer = dealer(&plan, arguments.dealer.as_deref())?.map(String::from);
+    arguments.meeting.check_dealer(dealer.as_deref())?;
     let token = arguments.token_file.as_ref().map(token).transpose()?;
     let backend = arguments.backend.open()?;
     let folder = cache::open(arguments.backend.cache.as_deref())?;
+    // Says what is wrong with the keys; a client has no door.
+    arguments.meeting.door()?;
     let stop = process::stop_flag()?;
     let listener = http::listen(&arguments.http)?;
     let address = listener.local_addr()?;
@@ -90,7 +94,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     for _ in 0..count {
         let (server, ended) = (server.clone(), ended.clone());
         let keep = move || {
-            sessions::keep(&server);
+            // A fault of this program ends one query, and the session begins anew.
+            while catch_unwind(AssertUnwindSafe(|| sessions::keep(&server))).is_err() {}
             // Nobody counts where the process is about to end.
             let _ = ended.send(());
         };

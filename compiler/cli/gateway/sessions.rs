@@ -97,7 +97,6 @@ pub fn keep(server: &Server) {
             };
             match self::open(server, PATIENCE) {
                 Ok(open) => {
-                    wait = SHORTEST;
                     current = Some(open);
                     if let Some(job) = job {
                         current = run(server, current, job);
@@ -124,6 +123,8 @@ pub fn keep(server: &Server) {
                 return;
             }
         };
+        // A server that lets sessions begin and then fails is not asked over and over.
+        wait = if current.is_some() { SHORTEST } else { LONGEST.min(wait * 2) };
     }
 }
 
