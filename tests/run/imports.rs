@@ -31,7 +31,8 @@ fn check(family: &str, farthest: f64) -> Value {
 
     let samples = folder.join("inputs.jsonl");
     let size: &[&str] = if family == "vit" { &[] } else { &["--dim", "S=10"] };
-    let calibrate = ["calibrate", &source, "--weights", weights, "--samples", samples.to_str().unwrap(), "--gains", "0"];
+    let calibrate =
+        ["calibrate", &source, "--weights", weights, "--samples", samples.to_str().unwrap(), "--gains", "0"];
     let calibrated = ptc(&[&calibrate[..], size].concat());
     assert!(calibrated.success, "{}", calibrated.stderr);
     let built = ptc(&[&["build", &source, "-o", &plan][..], size].concat());
@@ -94,7 +95,10 @@ fn every_problem_of_a_checkpoint_is_told() {
     check_failure(&import(&[]), &[misfit, "tensors more were not looked at"]);
     std::fs::remove_file(folder.join("model.safetensors")).unwrap();
     check_failure(&import(&[]), &["has neither `model.safetensors` nor", "hint: give the folder"]);
-    std::fs::write(folder.join("model.safetensors.index.json"), "{\"weight_map\": {\"a\": \"../../etc/x.safetensors\"}}")
-        .unwrap();
+    std::fs::write(
+        folder.join("model.safetensors.index.json"),
+        "{\"weight_map\": {\"a\": \"../../etc/x.safetensors\"}}",
+    )
+    .unwrap();
     check_failure(&import(&[]), &["is no index of a checkpoint", "beside the index"]);
 }

@@ -92,7 +92,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     messages::table("import", &format!("{source}: {}", load.text(&imported)), || data);
     messages::note(match imported.input {
         Input::Text => "for `--samples`, write texts like those that will be asked: one a line, a few dozen",
-        Input::Pixels => "for `--samples`, write images like those that will be asked: one a line, as `ptc calibrate` says",
+        Input::Pixels => {
+            "for `--samples`, write images like those that will be asked: one a line, as `ptc calibrate` says"
+        }
     });
     commands.iter().for_each(|command| println!("{command}"));
     Ok(())

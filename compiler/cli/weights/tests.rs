@@ -188,7 +188,8 @@ fn index(map: &[(&str, &str)]) -> Vec<u8> {
 
 #[test]
 fn a_checkpoint_may_lie_in_several_files() {
-    let (a, b) = (encode(&[single("a", &[1], &[1.0])]), encode(&[single("b", &[1], &[2.0]), single("c", &[1], &[3.0])]));
+    let (a, b) =
+        (encode(&[single("a", &[1], &[1.0])]), encode(&[single("b", &[1], &[2.0]), single("c", &[1], &[3.0])]));
     let map = index(&[("a", "1.safetensors"), ("b", "2.safetensors"), ("c", "2.safetensors")]);
     let folder = folder(&[("1.safetensors", a), ("2.safetensors", b), (INDEX, map)]);
     for path in [folder.path().to_path_buf(), folder.path().join(INDEX)] {

@@ -21,7 +21,8 @@ pub(crate) fn docs(family: &str, layers: u64, width: u64, heads: u64, head: Head
     vec![
         format!("{family} of {layers} layers, {width} wide, {heads} heads: {}.", head.title().1),
         String::new(),
-        "Made by `ptc import` from a Hugging Face checkpoint; names in `at` are the checkpoint's. Who may see what is".into(),
+        "Made by `ptc import` from a Hugging Face checkpoint; names in `at` are the checkpoint's. Who may see what is"
+            .into(),
         "said here and can be changed here: embeddings are public, so the client looks its ids up alone.".into(),
     ]
 }
@@ -58,13 +59,15 @@ pub(crate) fn entry(source: &mut Source, lines: &str, decoder: &Decoder, keys: &
     };
     // Where only the last kept row is taken, a causal mask alone keeps padding behind the text from it.
     let mask = if rows == "norm(x)" { "" } else { ", mask: bit[S] @client" };
-    source.entry = format!(
-        "entry {}(ids: token[S] @client{mask}) -> {result} @client {{\n{lines}{value}\n}}",
-        head.entry()
+    source.entry =
+        format!("entry {}(ids: token[S] @client{mask}) -> {result} @client {{\n{lines}{value}\n}}", head.entry());
+    notes.push(
+        "the tables of words and places are @public: private look-ups are not built yet; all else is @server".into(),
     );
-    notes.push("the tables of words and places are @public: private look-ups are not built yet; all else is @server".into());
     if *tied && matches!(head, Head::NextToken | Head::NextTokens) {
-        notes.push("the logits come from the table of words, which is @public, so that product takes no protocol".into());
+        notes.push(
+            "the logits come from the table of words, which is @public, so that product takes no protocol".into(),
+        );
     }
     if rows == "norm(x)" {
         notes.push("without a mask a text must have exactly S tokens: build with `--dim S=` of its length".into());

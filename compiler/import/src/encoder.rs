@@ -171,7 +171,8 @@ fn docs(encoder: &Encoder, head: Head) -> Vec<String> {
     vec![
         format!("{} of {layers} layers, {width} wide, {heads} heads: {}.", encoder.family, head.title().1),
         String::new(),
-        "Made by `ptc import` from a Hugging Face checkpoint; names in `at` are the checkpoint's. Who may see what is".into(),
+        "Made by `ptc import` from a Hugging Face checkpoint; names in `at` are the checkpoint's. Who may see what is"
+            .into(),
         "said here and can be changed here: embeddings are public, so the client looks its ids up alone.".into(),
     ]
 }
@@ -207,7 +208,8 @@ fn block_module(encoder: &Encoder, norm: &str) -> String {
 fn pooled(source: &mut Source, sentence: Option<&Sentence>, notes: &mut Vec<String>) -> String {
     if sentence.is_none() {
         notes.push(
-            "no `modules.json` says how rows become one vector: the mean of the text's rows is taken, not scaled".into(),
+            "no `modules.json` says how rows become one vector: the mean of the text's rows is taken, not scaled"
+                .into(),
         );
     }
     let pooled = match sentence.map_or(Pooling::Mean, |sentence| sentence.pooling) {
@@ -227,13 +229,19 @@ fn pooled(source: &mut Source, sentence: Option<&Sentence>, notes: &mut Vec<Stri
 }
 
 fn note(keys: &mut Keys, head: Head, sentence: Option<&Sentence>, notes: &mut Vec<String>) {
-    notes.push("the tables of words and places are @public: private look-ups are not built yet; all else is @server".into());
+    notes.push(
+        "the tables of words and places are @public: private look-ups are not built yet; all else is @server".into(),
+    );
     if let (Head::Embedding, Some(most)) = (head, sentence.and_then(|sentence| sentence.most_tokens)) {
-        notes.push(format!("sentence-transformers cuts texts to {most} tokens here; `ptc run --truncate` cuts to the plan's"));
+        notes.push(format!(
+            "sentence-transformers cuts texts to {most} tokens here; `ptc run --truncate` cuts to the plan's"
+        ));
     }
     match keys.text("problem_type") {
         Some("multi_label_classification") => {
-            notes.push("each class has a logit of its own, above 0 where it holds; `--labels` would print the largest".into());
+            notes.push(
+                "each class has a logit of its own, above 0 where it holds; `--labels` would print the largest".into(),
+            );
         }
         Some("regression") => notes.push("the result is a number, not a class: read it without `--labels`".into()),
         _ => {}

@@ -85,7 +85,8 @@ pub(crate) fn choose(keys: &mut Keys, sentence: Option<&Sentence>, wish: Wish, p
     if let Some(head) = found.filter(|head| possible.contains(head)) {
         return Some(head);
     }
-    let fix = "`--head encoder` takes the layers without what stands on them, `--head embedding` the mean of their rows";
+    let fix =
+        "`--head encoder` takes the layers without what stands on them, `--head embedding` the mean of their rows";
     let fix = match possible.contains(&Head::Encoder) {
         true => fix.to_string(),
         false => format!("choose what the model is to give: {choice}"),

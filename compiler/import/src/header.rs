@@ -90,7 +90,8 @@ mod tests {
         };
         check(&["a.safetensors", "b.safetensors", "a.safetensors"], Ok(2));
         check(&[], Err("names 0 files"));
-        for hostile in ["../a.safetensors", "/a.safetensors", "b/a.safetensors", ".safetensors", "a.bin", "a\n.safetensors"]
+        for hostile in
+            ["../a.safetensors", "/a.safetensors", "b/a.safetensors", ".safetensors", "a.bin", "a\n.safetensors"]
         {
             check(&[hostile], Err("beside the index"));
         }
@@ -103,7 +104,8 @@ mod tests {
             format!("{{{name:?}: {{\"dtype\": \"F32\", \"shape\": {shape}, \"data_offsets\": [0, {end}]}}}}")
         };
         assert_eq!(parse(entry("w", "[2]", 8).as_bytes()).unwrap().data, 8);
-        for bad in [entry("w", "[3]", 8), entry("w\u{7}", "[2]", 8), entry(&"w".repeat(600), "[2]", 8), "[".repeat(1000)]
+        for bad in
+            [entry("w", "[3]", 8), entry("w\u{7}", "[2]", 8), entry(&"w".repeat(600), "[2]", 8), "[".repeat(1000)]
         {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -186,7 +186,8 @@ impl<'a> Keys<'a> {
         self.only("quantization_config", Value::Null, fix);
         let fix = "use the checkpoint before its heads were pruned, or write its `.ptx` by hand";
         self.only("pruned_heads", Value::Object(Map::new()), fix);
-        let fix = "only one of the two stacks can be imported: save the encoder or the decoder as a checkpoint of its own";
+        let fix =
+            "only one of the two stacks can be imported: save the encoder or the decoder as a checkpoint of its own";
         self.only("is_encoder_decoder", Value::Bool(false), fix);
         self.only("add_cross_attention", Value::Bool(false), fix);
         let fix = "use a checkpoint that needs no code of its own";

@@ -150,7 +150,8 @@ fn family(keys: &mut Keys) -> Option<Family> {
     };
     let found = FAMILIES.iter().find(|(known, _)| *known == name);
     if found.is_none() {
-        let fix = "write the model's `.ptx` by hand over `nn` and `attention`, or use a checkpoint of one of these families";
+        let fix =
+            "write the model's `.ptx` by hand over `nn` and `attention`, or use a checkpoint of one of these families";
         keys.refuse("model_type", supported(), fix);
     }
     found.map(|(_, family)| *family)

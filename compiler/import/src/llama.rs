@@ -27,29 +27,53 @@ struct Kind {
 }
 
 /// Touvron et al. 2023.
-pub(crate) fn llama(k: &mut Keys, t: &Tensors, s: Option<&Sentence>, w: Wish, notes: &mut Vec<String>) -> Option<Draft> {
+pub(crate) fn llama(
+    keys: &mut Keys,
+    tensors: &Tensors,
+    sentence: Option<&Sentence>,
+    wish: Wish,
+    notes: &mut Vec<String>,
+) -> Option<Draft> {
     let kind = Kind { family: "LLaMA", name: "Llama", block: "Block", theta: 1e4, window: false };
-    draft(kind, k, t, s, w, notes)
+    draft(kind, keys, tensors, sentence, wish, notes)
 }
 
 /// Jiang et al. 2023: LLaMA with a window.
-pub(crate) fn mistral(k: &mut Keys, t: &Tensors, s: Option<&Sentence>, w: Wish, notes: &mut Vec<String>) -> Option<Draft> {
+pub(crate) fn mistral(
+    keys: &mut Keys,
+    tensors: &Tensors,
+    sentence: Option<&Sentence>,
+    wish: Wish,
+    notes: &mut Vec<String>,
+) -> Option<Draft> {
     let kind = Kind { family: "Mistral", name: "Mistral", block: "Block", theta: 1e4, window: true };
-    draft(kind, k, t, s, w, notes)
+    draft(kind, keys, tensors, sentence, wish, notes)
 }
 
 /// Yang et al. 2024: LLaMA with biases at queries, keys and values.
-pub(crate) fn qwen2(k: &mut Keys, t: &Tensors, s: Option<&Sentence>, w: Wish, notes: &mut Vec<String>) -> Option<Draft> {
-    let window = k.flag("use_sliding_window", false);
+pub(crate) fn qwen2(
+    keys: &mut Keys,
+    tensors: &Tensors,
+    sentence: Option<&Sentence>,
+    wish: Wish,
+    notes: &mut Vec<String>,
+) -> Option<Draft> {
+    let window = keys.flag("use_sliding_window", false);
     let kind = Kind { family: "Qwen2", name: "Qwen2", block: "BiasedBlock", theta: 1e4, window };
-    draft(kind, k, t, s, w, notes)
+    draft(kind, keys, tensors, sentence, wish, notes)
 }
 
 /// Yang et al. 2025: LLaMA with normalised queries and keys.
-pub(crate) fn qwen3(k: &mut Keys, t: &Tensors, s: Option<&Sentence>, w: Wish, notes: &mut Vec<String>) -> Option<Draft> {
-    let window = k.flag("use_sliding_window", false);
+pub(crate) fn qwen3(
+    keys: &mut Keys,
+    tensors: &Tensors,
+    sentence: Option<&Sentence>,
+    wish: Wish,
+    notes: &mut Vec<String>,
+) -> Option<Draft> {
+    let window = keys.flag("use_sliding_window", false);
     let kind = Kind { family: "Qwen3", name: "Qwen3", block: "NormedBlock", theta: 1e4, window };
-    draft(kind, k, t, s, w, notes)
+    draft(kind, keys, tensors, sentence, wish, notes)
 }
 
 fn draft(

@@ -99,7 +99,12 @@ fn reason(name: &str) -> &'static str {
         _ if has("inv_freq") => "a buffer of angles, which the model computes",
         _ if has("masked_bias") || name.ends_with(".attn.bias") => "a buffer for the causal mask",
         _ if has("pooler") => "a pooler, which this head does not use",
-        _ if has("cls") || has("lm_head") || has("vocab_transform") || has("vocab_layer_norm") || has("vocab_projector") => {
+        _ if has("cls")
+            || has("lm_head")
+            || has("vocab_transform")
+            || has("vocab_layer_norm")
+            || has("vocab_projector") =>
+        {
             "the head that predicts words"
         }
         _ if has("classifier") || has("pre_classifier") || has("qa_outputs") || has("score") => "another head",

@@ -32,7 +32,8 @@ pub(crate) fn read(read: &mut Read) -> Result<Option<Sentence>, Vec<Problem>> {
     let kinds: Vec<&str> = steps.iter().map(|(kind, _)| kind.as_str()).collect();
     if !matches!(kinds[..], ["Transformer", "Pooling"] | ["Transformer", "Pooling", "Normalize"]) {
         let supported = "Transformer, Pooling, and perhaps Normalize";
-        let fix = "`--head encoder` gives the rows; a further `Dense` can be added to the `.ptx` by hand as an `nn::Linear`";
+        let fix =
+            "`--head encoder` gives the rows; a further `Dense` can be added to the `.ptx` by hand as an `nn::Linear`";
         problems.push(Problem::new("modules.json", format!("it has {}", kinds.join(", ")), supported, fix));
     }
     for (kind, path) in &steps {

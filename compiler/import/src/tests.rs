@@ -175,7 +175,8 @@ fn sentence(pooling: Value, steps: &[&str]) -> Result<Imported, Vec<Problem>> {
     let folder = |kind: &str| if kind == "Pooling" { "1_Pooling" } else { "" };
     let step = |kind: &&str| json!({"path": folder(kind), "type": format!("sentence_transformers.models.{kind}")});
     let modules = Value::Array(steps.iter().map(step).collect());
-    let files = [("config.json", bert_config(json!({}))), ("modules.json", modules), ("1_Pooling/config.json", pooling)];
+    let files =
+        [("config.json", bert_config(json!({}))), ("modules.json", modules), ("1_Pooling/config.json", pooling)];
     with(&files, &[WORDS], None)
 }
 
@@ -230,7 +231,8 @@ fn scaled_rotary_angles_and_windows() {
 fn a_load_names_what_is_unused_and_what_is_missing() {
     let parameters: BTreeMap<String, Vec<usize>> =
         [("a.x.weight", vec![1]), ("a.x.bias", vec![1])].map(|(path, shape)| (path.to_string(), shape)).into();
-    let load = report::compare(&parameters, &tensors(&["a.x.weight", "a.x.bias", "a.position_ids", "pooler.w", "pooler.b"]));
+    let load =
+        report::compare(&parameters, &tensors(&["a.x.weight", "a.x.bias", "a.position_ids", "pooler.w", "pooler.b"]));
     let load = load.unwrap();
     assert_eq!(load.flags, ["a.position_ids", "pooler"]);
     assert!(load.unused.iter().any(|(name, reason)| name == "a.position_ids" && reason.contains("buffer")));

@@ -47,7 +47,8 @@ pub(crate) fn vit(
     let docs = vec![
         format!("ViT of {layers} layers, {columns} wide, {heads} heads: {}.", head.title().1),
         String::new(),
-        "Made by `ptc import` from a Hugging Face checkpoint; names in `at` are the checkpoint's. Who may see what is".into(),
+        "Made by `ptc import` from a Hugging Face checkpoint; names in `at` are the checkpoint's. Who may see what is"
+            .into(),
         "said here and can be changed here: all of the model is the server's.".into(),
     ];
     let mut source = Source::new(format!("Vit{}", head.title().0), docs);

@@ -120,7 +120,10 @@ fn check(name: &str, source_has: &[&str]) {
 
 #[test]
 fn bert_classifies_pairs() {
-    check("bert", &["model BertClassifier", "segments[kinds]", "tanh(dense(x[0]))", "@server at \"bert.pooler.dense\""]);
+    check(
+        "bert",
+        &["model BertClassifier", "segments[kinds]", "tanh(dense(x[0]))", "@server at \"bert.pooler.dense\""],
+    );
 }
 
 #[test]
