@@ -188,7 +188,7 @@ fn value(report: &Report, line: Option<usize>, target: &Target) -> Option<String
     let row = rows.first()?;
     let mut text = format!("`{}`: ring {ring}", name.text);
     if let Some(range) = rows.iter().filter_map(|row| row.range).max_by(|a, b| reach(a).total_cmp(&reach(b))) {
-        text += &format!(", within {} ({})", interval(&range), range.grade);
+        text += &format!(", {} ({})", interval(&range), range.grade);
     }
     if let Some(most) = rows.iter().filter_map(|row| row.error).max_by(f64::total_cmp).or(row.error) {
         text += &format!(", errs by at most {}", error(most));
@@ -235,7 +235,7 @@ fn price(cost: &Cost) -> String {
 fn of_line(line: &Line) -> String {
     let mut text = format!("this line: {}", price(&line.cost));
     if let Some(range) = &line.range {
-        text += &format!("; values within {} ({})", interval(range), range.grade);
+        text += &format!("; values {} ({})", interval(range), range.grade);
     }
     if let Some(most) = line.error {
         text += &format!("; errs by at most {}", error(most));

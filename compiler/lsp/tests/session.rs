@@ -238,7 +238,7 @@ model M {
     assert!(found.contains("a: real[2, 8] @secret"), "{found}");
     assert!(found.contains("this line: ") && found.contains("round"), "{found}");
     assert!(found.contains("static_matmul") || found.contains("matmul"), "{found}");
-    assert!(found.contains("errs by at most") && found.contains("within"), "{found}");
+    assert!(found.contains("errs by at most") && found.contains("between"), "{found}");
     let lens = editor.ask("textDocument/codeLens", json!({ "textDocument": { "uri": editor.uri("m.ptx") } }));
     let title = lens[0]["command"]["title"].as_str().unwrap_or_default().to_string();
     assert!(title.contains("rounds") && title.contains("on `lan`"), "{lens}");
