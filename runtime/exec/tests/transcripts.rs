@@ -135,9 +135,8 @@ fn play(party: Party, at: usize) -> ([Outcome; 2], usize) {
     };
     let ended = scope(|scope| {
         let run = &run;
-        let role = Role::Server { prepared, public };
         let (here, there) = (own(Party::Server), own(Party::Client));
-        let server = scope.spawn(move || run(role, server, here));
+        let server = scope.spawn(move || run(Role::Server { prepared, public }, server, here));
         let role = Role::Client { plan: plan.clone(), backend, cache: &NoCache, queries: 1 };
         let client = run(role, client, there);
         [server.join().unwrap(), client]
