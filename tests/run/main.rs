@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asked;
 mod bad_input;
 mod batches;
 mod bounds;
@@ -14,6 +15,7 @@ mod keys;
 mod minilm;
 mod pools;
 mod programs;
+mod serve;
 mod variants;
 
 use support::{Process, Workshop};

@@ -70,6 +70,18 @@ impl Process {
         }
     }
 
+    /// Asks it to stop, as a terminal does.
+    pub fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    /// Ends it at once, as a fault would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Ended {
         let start = Instant::now();
