@@ -138,8 +138,10 @@ fn who_comes_when_all_places_are_taken_is_told_and_may_come_again() {
         ["--text", "a font", "--tokenizer", example("sections/tokenizer.json").to_str().unwrap()].map(String::from);
     let text: Vec<&str> = text.iter().map(String::as_str).collect();
     let client = |options: &[&str]| served.shop.client(&served.plan, None, &served.address, &[&text, options].concat());
+    // The gateway may have come before its first look at the server had gone.
+    let before = served.number("ptc_visits_ended_total{outcome=\"refused\"}");
     check_failure(&client(&[]).end(), &["the server turned this client away: 1 of 1 sessions are taken", "--wait"]);
-    assert_eq!(served.number("ptc_visits_ended_total{outcome=\"refused\"}"), 1.0);
+    assert_eq!(served.number("ptc_visits_ended_total{outcome=\"refused\"}"), before + 1.0);
     gateway.interrupt();
     assert!(gateway.end().success);
     served.wait_for("ptc_sessions_active", 0.0);
@@ -236,17 +238,6 @@ fn a_gateway_outlives_its_server() {
     pairs.for_each(|(a, b)| assert!((a - b).abs() < 2e-2, "{a} is not {b}"));
     let (_, health) = http(&gateway, "GET", "/health", "", "");
     assert!(health.contains("\"sessions\":1"), "{health}");
-    served.stop();
-}
-
-#[test]
-fn a_session_does_not_last_longer_than_it_may() {
-    let served = Served::new("sections", &["--session-seconds", "1", "--ahead", "0"]);
-    let (_gateway, gateway) = served.gateway(&[]);
-    served.wait_for("ptc_visits_ended_total{outcome=\"overdue\"}", 1.0);
-    // The next request gets a session of its own.
-    let (status, found) = embed(&gateway, &json!({ "model": "Sections", "input": "a font" }));
-    assert_eq!(status, 200, "{found}");
     served.stop();
 }
 
