@@ -132,13 +132,15 @@ fn clients_at_the_same_time_get_their_answers() {
 #[test]
 fn who_comes_when_all_places_are_taken_is_told_and_may_come_again() {
     let served = Served::new("sections", &["--max-sessions", "1"]);
-    let (gateway, _) = served.gateway(&[]);
-    served.wait_for("ptc_sessions_active", 1.0);
+    let (gateway, address) = served.gateway(&[]);
+    // Its session is the one place; it may have been refused before its first look at the server had gone.
+    while http(&address, "GET", "/health", "", "").0 != 200 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     let text =
         ["--text", "a font", "--tokenizer", example("sections/tokenizer.json").to_str().unwrap()].map(String::from);
     let text: Vec<&str> = text.iter().map(String::as_str).collect();
     let client = |options: &[&str]| served.shop.client(&served.plan, None, &served.address, &[&text, options].concat());
-    // The gateway may have come before its first look at the server had gone.
     let before = served.number("ptc_visits_ended_total{outcome=\"refused\"}");
     check_failure(&client(&[]).end(), &["the server turned this client away: 1 of 1 sessions are taken", "--wait"]);
     assert_eq!(served.number("ptc_visits_ended_total{outcome=\"refused\"}"), before + 1.0);
