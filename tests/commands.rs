@@ -147,7 +147,7 @@ fn a_party_that_is_stopped_writes_nothing() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let stopped = Command::new("kill").args(["-INT", &server.id().to_string()]).status().unwrap();
+    let stopped = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
     assert!(stopped.success());
     let start = Instant::now();
     let status = loop {
