@@ -133,8 +133,9 @@ def main():
     host, port = address.rsplit(":", 1)
 
     def client(at):
+        # A server at work sees with its next message that a client is gone; until then its place is taken.
         return [options.ptc, "run", plan, "--party", "1", "--connect", at, "--cache", cache, "--timeout", "60",
-                *given]
+                "--wait", "120", *given]
 
     # The expected result is that of a session alone; the kernels of both sides are compiled in it.
     first = subprocess.run(client(address), capture_output=True, text=True, check=True)
