@@ -3,7 +3,6 @@
 //! A request becomes runs of the plan ([`entry`]), which wait in one [`queue`] for the sessions with the server
 //! ([`sessions`]). What a program sends stays here: the server learns when a query runs, and nothing of what is in it.
 
-mod base64;
 pub mod entry;
 pub mod openai;
 pub mod queue;

@@ -2,10 +2,11 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/embeddings>
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::base64;
 use super::entry::Text;
 use super::queue::Lost;
 use crate::http::{Request, Response};
@@ -133,9 +134,15 @@ pub fn embeddings(model: &str, vectors: &[&[f32]], tokens: usize, encoding: Enco
 fn item(index: usize, vector: &[f32], encoding: Encoding) -> Item<'_> {
     let embedding = match encoding {
         Encoding::Floats => Vector::Floats(vector),
-        Encoding::Base64 => Vector::Base64(base64::floats(vector)),
+        Encoding::Base64 => Vector::Base64(in_base64(vector)),
     };
     Item { object: "embedding", index, embedding }
+}
+
+/// Little-endian numbers.
+fn in_base64(vector: &[f32]) -> String {
+    let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+    STANDARD.encode(bytes)
 }
 
 pub fn models(name: &str) -> Response {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ptc_net::channel::Binding;
 use ptc_net::memory::{self, Memory};
 use ptc_net::transcript::{DIGEST, Transcript};
 use ptc_net::{Channel, Counters, PeerError};
@@ -125,5 +126,9 @@ impl Channel for Peer {
 
     fn transcript(&self) -> Transcript {
         self.own.transcript()
+    }
+
+    fn binding(&self) -> Binding {
+        self.own.binding()
     }
 }
