@@ -97,7 +97,9 @@ fn line_fits(expected: &str, found: &str) -> bool {
 fn fits(expected: &[String], found: &[&str]) -> bool {
     match (expected.split_first(), found.split_first()) {
         (None, None) => true,
-        (Some((wanted, later)), _) if wanted == "..." => (0..=found.len()).any(|skipped| fits(later, &found[skipped..])),
+        (Some((wanted, later)), _) if wanted == "..." => {
+            (0..=found.len()).any(|skipped| fits(later, &found[skipped..]))
+        }
         (Some((wanted, later)), Some((line, rest))) => line_fits(wanted, line) && fits(later, rest),
         _ => false,
     }

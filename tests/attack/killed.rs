@@ -12,7 +12,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A session whose victim, if any, is killed before the frame `at` goes on: how many frames there were.
 fn session(shop: &Workshop, plan: &str, dealer: Option<&str>, at: usize, victim: Option<usize>) -> usize {
     let weights = example("hello/model.safetensors");
-    let (server, address) = shop.server(plan, dealer, weights.to_str().unwrap(), &["--backend", "portable"]);
+    // Nobody tells a party that its other side never came to the dealer: it gives up by its own clock.
+    let options = ["--backend", "portable", "--timeout", "3"];
+    let (server, address) = shop.server(plan, dealer, weights.to_str().unwrap(), &options);
     let parties = Arc::new([Mutex::new(Some(server)), Mutex::new(None)]);
     let killed_at = Arc::new(Mutex::new(None));
     let (killed, moment) = (parties.clone(), killed_at.clone());
@@ -24,7 +26,7 @@ fn session(shop: &Workshop, plan: &str, dealer: Option<&str>, at: usize, victim:
     });
     let output = shop.path(&format!("result-{at}-{victim:?}.json"));
     let input = format!("x={}", example("hello/x.json").display());
-    let options = ["--input", &input, "--backend", "portable", "--output", &output];
+    let options = ["--input", &input, "--backend", "portable", "--output", &output, "--timeout", "3"];
     // Held until it is started, so that it is there to be killed.
     let mut starting = parties[1].lock().unwrap();
     *starting = Some(shop.client(plan, dealer, &address, &options));

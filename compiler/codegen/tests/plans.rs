@@ -38,7 +38,8 @@ output "e" client %6
     // One for the chain; one drops the bits that the reveal does not need.
     assert_eq!(local.len(), 2, "{:?}", plan.steps);
     assert_eq!(local[0].inputs.len(), 2, "the shares of `x` and `w`, and nothing between");
-    assert_eq!(price::total(&plan).0.rounds, 1);
+    // A digest each way, then the value.
+    assert_eq!(price::total(&plan).0.rounds, 2);
 }
 
 #[test]
@@ -55,8 +56,8 @@ output "e" client %8
     );
     // b, d, g; and the narrowing before the reveal.
     assert!(count(&plan, |op| matches!(op, StepOp::Local { .. })) <= 4);
-    // Both squares in one round, the reveal in the next.
-    assert_eq!(price::total(&plan).0.rounds, 2);
+    // Both squares in one round, the reveal in the next two.
+    assert_eq!(price::total(&plan).0.rounds, 3);
     let squares: Vec<u32> = plan.steps.iter().filter(|s| s.op == StepOp::Square).map(|s| s.round).collect();
     assert_eq!(squares, [0, 0]);
 }
@@ -87,7 +88,7 @@ fn independent_chains_take_the_rounds_of_the_longest() {
         price::total(&plan(&body)).0.rounds
     };
     let alone: Vec<u64> = (0..4).map(|length| chains(&[length])).collect();
-    assert_eq!(alone, [1, 3, 5, 7]);
+    assert_eq!(alone, [2, 4, 6, 8]);
     assert_eq!(chains(&[1, 1, 1, 1, 1]), alone[1]);
     assert_eq!(chains(&[1, 3, 0, 2]), alone[3]);
 }

@@ -149,6 +149,7 @@ fn expression(models: &[Model], path: &Path, at: usize, shown: Option<Span>) -> 
 }
 
 fn prices(models: &[Model], path: &Path, line: u32, target: Option<&Target>) -> Option<String> {
+    let own = models.first()?.analysis;
     let mut parts = vec![];
     for model in models {
         let (Some(prices), Some(file)) = (model.prices, model.analysis.file(path)) else { continue };
@@ -160,7 +161,7 @@ fn prices(models: &[Model], path: &Path, line: u32, target: Option<&Target>) -> 
             });
             let told = [
                 target.and_then(|target| value(report, found.map(|(at, _)| at), target)),
-                target.and_then(|target| below(model.analysis, report, target)),
+                target.and_then(|target| below(own, model.analysis, report, target)),
                 found.map(|(_, found)| of_line(found)),
             ];
             let told: Vec<String> = told.into_iter().flatten().collect();
@@ -200,14 +201,17 @@ fn reach(range: &ptc_report::report::Range) -> f64 {
     range.high.abs().max(range.low.abs())
 }
 
-/// Everything that a field's module computes, in all its uses.
-fn below(analysis: &Analysis, report: &Report, target: &Target) -> Option<String> {
+/// Everything that a field's module computes, in all its uses. The target is `own`'s, the report that of `analysis`, where
+/// the same file has another number.
+fn below(own: &Analysis, analysis: &Analysis, report: &Report, target: &Target) -> Option<String> {
     let Target::Declared(declared @ Declaration { kind: Kind::Field, .. }) = target else { return None };
+    let name = declared.name.span;
+    let name = Span { file: analysis.file(own.path(name.file)?)?, ..name };
     let mut rounds = BTreeSet::new();
     let mut cost = Cost::default();
     let mut steps = 0;
     for row in &report.steps {
-        if places::fields_along(&analysis.program, &row.value).contains(&declared.name.span) {
+        if places::fields_along(&analysis.program, &row.value).contains(&name) {
             steps += 1;
             rounds.extend((0..row.each_round.len()).map(|at| row.round as usize + at));
             cost.server_bytes += row.cost.server_bytes;

@@ -9,8 +9,8 @@ const MAX_TABLES: usize = 64;
 pub fn parse_operator(scanner: &mut Scanner, name: &str) -> Result<Operator, String> {
     use Operator::*;
     let plain = [
-        Add, Subtract, Multiply, Divide, Negate, Square, Gather, Relu, Gelu, GeluTanh, Silu, Tanh, Sigmoid, Exp, Sqrt, Rsqrt,
-        Reciprocal, Softmax, Softmax2, Less, Not, And, Or, Select, Rescale, Xor, Gate, BitToReal,
+        Add, Subtract, Multiply, Divide, Negate, Square, Gather, Relu, Gelu, GeluTanh, Silu, Tanh, Sigmoid, Exp, Sqrt,
+        Rsqrt, Reciprocal, Softmax, Softmax2, Less, Not, And, Or, Select, Rescale, Xor, Gate, BitToReal,
     ];
     if let Some(op) = plain.into_iter().find(|op| op.name() == name) {
         return Ok(op);
