@@ -2,15 +2,15 @@
 
 SHELL := /bin/bash
 PTC := target/release/ptc
-DEBIAN := llvm-19-dev gcc
+DEBIAN := llvm-19-dev gcc curl
 
 .PHONY: all setup build demo demo-minilm test test-random test-attack test-constant-time fuzz sanitize miri audit test-load test-openai book bench lint clean wheel test-python
 
 all: build
 
-# Debian's packages, once: LLVM 19 to compile kernels, gcc for the few crates that build C.
+# Debian's packages, once: LLVM 19 to compile kernels, gcc for the few crates that build C, curl for a page of the book.
 setup:
-	@if ! command -v llvm-config-19 >/dev/null || ! command -v cc >/dev/null; then \
+	@if ! command -v llvm-config-19 >/dev/null || ! command -v cc >/dev/null || ! command -v curl >/dev/null; then \
 		echo "installing $(DEBIAN)"; \
 		sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(DEBIAN); \
