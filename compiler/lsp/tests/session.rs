@@ -253,7 +253,9 @@ fn a_module_has_the_price_of_everything_below_it() {
     assert!(found.contains("twice: Twice<8> @server"), "{found}");
     editor.open("layers.ptx", LAYERS);
     let inner = editor.hover_until("layers.ptx", LAYERS, "inner(x)", 0, "all of `inner`");
-    assert!(inner.contains("real[4, 8] @secret"), "{inner}");
+    assert!(inner.contains("inner: Linear<8, 8> @server"), "{inner}");
+    let x = editor.hover("layers.ptx", LAYERS, "x))", 0);
+    assert!(x.contains("real[4, 8] @secret"), "{x}");
     editor.end();
 }
 
